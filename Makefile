@@ -1,0 +1,106 @@
+# p11kms. GNU make. Everything is made below build/ (BUILD=…).
+#
+#   make deps        install the Debian packages below (root or sudo)
+#   make             programs in build/bin, preload library in build/lib
+#   make check       every test, plain and under ASan+UBSan
+#   make quickstart  from an empty token to an encrypted tape and back
+
+# The one list of Debian packages.
+PKG_BUILD = gcc libc6-dev make pkg-config libp11-dev libp11-kit-dev \
+	libssl-dev libsqlite3-dev libsgutils2-dev libjansson-dev libinih-dev \
+	libqrencode-dev libsystemd-dev
+PKG_TEST  = softhsm2 check openssl mt-st tar strace
+PKG_LINT  = clang clang-tidy cppcheck shellcheck universal-ctags
+
+BUILD ?= build
+O := $(BUILD)
+CC ?= gcc
+SAN ?=
+WERROR ?=
+
+WARN = -std=c11 -Wall -Wextra -pedantic -Wshadow -Wcast-qual -Wwrite-strings \
+	-Wmissing-prototypes -Wbad-function-cast -Wimplicit-fallthrough \
+	-Wconversion -Wsign-conversion -Wvla -Wframe-larger-than=8192 \
+	-Wstrict-prototypes -Wpointer-arith -Wformat=2 $(if $(WERROR),-Werror)
+HARD = -fstack-protector-strong -fPIE
+SANFLAGS = $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1,-O2 -D_FORTIFY_SOURCE=2)
+comma := ,
+CPPFLAGS_ALL = -I. -D_GNU_SOURCE -MMD -MP $(CPPFLAGS)
+CFLAGS_ALL = $(WARN) $(HARD) -g $(SANFLAGS) -pthread $(PC_CFLAGS) $(CFLAGS)
+LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now,-z,noexecstack $(if $(SAN),-fsanitize=address$(comma)undefined) -pthread $(LDFLAGS)
+
+pc = $(shell pkg-config --$1 $2 2>/dev/null)
+PC_CFLAGS := $(patsubst -I%,-isystem %,$(call pc,cflags,libp11 p11-kit-1 jansson libqrencode))
+
+L_base = -lcrypto
+L_kms  = -lsqlite3 $(L_base)
+L_kmip = -lssl $(L_kms)
+L_hsm  = -lp11 -lp11-kit $(L_base)
+L_tape = -lsgutils2 $(L_base)
+L_vtape = $(L_base)
+L_tools = -lp11 -lp11-kit -lsgutils2 -lsqlite3 -ljansson -linih -lqrencode -lsystemd -lssl -lcrypto
+
+SRC_base  := $(wildcard kms/base/*.c)
+SRC_kms   := $(wildcard kms/*.c)
+SRC_kmip  := $(wildcard kms/kmip/*.c)
+SRC_hsm   := $(wildcard hsm/*.c)
+SRC_tape  := $(wildcard tape/*.c)
+SRC_vtape := $(filter-out tape/virtual/preload.c,$(wildcard tape/virtual/*.c))
+MAINS     := p11kms p11kmsutil p11kmsdrive vtaped
+SRC_tools := $(filter-out $(MAINS:%=tools/%.c),$(wildcard tools/*.c))
+SRC_tlib  := $(wildcard tests/lib/*.c)
+
+obj = $(patsubst %.c,$(O)/obj/%.o,$1)
+lib = $(if $(SRC_$1),$(O)/lib$1.a)
+ALL_MAINS := $(foreach m,$(MAINS),$(if $(wildcard tools/$m.c),$(O)/bin/$m))
+PRELOAD := $(if $(wildcard tape/virtual/preload.c),$(O)/lib/libvtape-preload.so)
+
+all: $(ALL_MAINS) $(PRELOAD)
+
+$(O)/obj/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
+
+define archive
+$(O)/lib$1.a: $(call obj,$(SRC_$1))
+	@rm -f $$@
+	$(AR) rcs $$@ $$^
+endef
+ARCHIVES := base kms kmip hsm tape vtape
+$(foreach a,$(ARCHIVES),$(eval $(call archive,$a)))
+
+# The preload library goes into other people's programs: libc only.
+$(O)/lib/libvtape-preload.so: tape/virtual/preload.c tape/wire.c tape/wire.h
+	@mkdir -p $(@D)
+	$(CC) -I. -D_GNU_SOURCE $(WARN) -fPIC -O2 -g -fstack-protector-strong -shared -Wl,-z,relro,-z,now -o $@ tape/virtual/preload.c tape/wire.c -ldl -pthread
+
+TOOL_LIBS = $(call lib,kmip) $(call lib,kms) $(call lib,hsm) $(call lib,vtape) $(call lib,tape) $(call lib,base)
+$(O)/bin/%: $(O)/obj/tools/%.o $(call obj,$(SRC_tools)) $(TOOL_LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(L_tools)
+
+# A test program for each archive, linked whole and with nothing the archive
+# may not use: a wrong dependency is a link error.
+D_base  = base
+D_kms   = kms base
+D_kmip  = kmip kms base
+D_hsm   = hsm base
+D_tape  = tape base
+D_vtape = vtape tape base
+define unit
+$(O)/test/test-$1: $(call obj,$(wildcard tests/unit/$1/*.c) $(SRC_tlib)) $(foreach d,$(D_$1),$(call lib,$d))
+	@mkdir -p $$(@D)
+	$(CC) $(LDFLAGS_ALL) -o $$@ $(call obj,$(wildcard tests/unit/$1/*.c) $(SRC_tlib)) -Wl,--whole-archive $(call lib,$1) -Wl,--no-whole-archive $(foreach d,$(filter-out $1,$(D_$1)),$(call lib,$d)) $(L_$1) -lcheck -lsubunit -lrt -lm
+endef
+UNITS := $(foreach u,$(ARCHIVES),$(if $(wildcard tests/unit/$u/*.c),$u))
+$(foreach u,$(UNITS),$(eval $(call unit,$u)))
+
+unit: $(UNITS:%=$(O)/test/test-%)
+
+clean:
+	rm -rf $(O)
+
+.PHONY: all unit clean
+.DELETE_ON_ERROR:
+.SECONDARY:
+-include $(shell find $(O)/obj -name '*.d' 2>/dev/null)
