@@ -1,0 +1,69 @@
+/*
+ * Transactions on opaque sealed rows. rows_sqlite.c is the only file that
+ * knows a database; nothing above trusts its indexes for an answer. One
+ * thread at a time (the store's lock).
+ */
+#ifndef KMS_ROWS_H
+#define KMS_ROWS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kms/base/buf.h"
+
+struct kms_rows;
+
+struct kms_row {
+	uint64_t id, generation;
+	uint16_t kind;
+	const uint8_t *sealed; /* borrowed until the next call */
+	size_t len;
+};
+#define KMS_SEALED_MAX (1u << 20)
+#define KMS_ROOT_ID 1u /* the root's row id, never another row's */
+
+struct kms_rows_options {
+	const char *path;
+	bool readonly, create; /* create: must not exist */
+	unsigned wait_ms;
+};
+
+/* File 0600 in a 0700 directory, else KMS_ERR_CONFIG; missing NOTFOUND; not
+ * ours or unreadable DAMAGED; newer schema VERSION; BUSY after wait_ms. */
+int kms_rows_open(const struct kms_rows_options *, struct kms_rows **) KMS_MUST;
+void kms_rows_close(struct kms_rows **);
+
+/* Copy 1 or 2 of the header and its stored hash. Inside a transaction or not. */
+int kms_rows_header(struct kms_rows *, unsigned copy, struct kms_wr *body,
+    uint8_t sha256[32]) KMS_MUST;
+
+/* Changes when another connection has written (PRAGMA data_version). */
+int kms_rows_changed(struct kms_rows *, bool *) KMS_MUST;
+
+/* A consistent view for what follows, until kms_rows_end. */
+int kms_rows_begin_read(struct kms_rows *) KMS_MUST;
+/* BEGIN IMMEDIATE; BUSY after wait_ms. */
+int kms_rows_begin_write(struct kms_rows *) KMS_MUST;
+int kms_rows_put(struct kms_rows *, const struct kms_row *) KMS_MUST;
+int kms_rows_put_header(struct kms_rows *, const void *, size_t,
+    const uint8_t sha256[32]) KMS_MUST;
+/*
+ * KMS_ERR_BUSY: a reader holds on; still open, may be tried again.
+ * KMS_ERR_IO: unclear whether it became durable; the connection is dead and
+ * the caller must open the file again and look.
+ */
+int kms_rows_commit(struct kms_rows *) KMS_MUST;
+/* Ends a read view, rolls a write back. */
+void kms_rows_end(struct kms_rows *);
+
+/* Calls back for each row with generation > above, in any order; stops at
+ * the first error, which it returns. */
+int kms_rows_scan(struct kms_rows *, uint64_t above,
+    int (*each)(void *, const struct kms_row *), void *) KMS_MUST;
+/* NOTFOUND when there is none. */
+int kms_rows_get(struct kms_rows *, uint64_t id, struct kms_row *) KMS_MUST;
+
+/* A consistent copy into a new file (mode 0600, synced). */
+int kms_rows_copy(struct kms_rows *, const char *path) KMS_MUST;
+
+#endif
