@@ -1,0 +1,40 @@
+/*
+ * The only door for key use: state, gate, may, record, unwrap. The key comes
+ * back only when the record is durable.
+ */
+#ifndef KMS_RELEASE_H
+#define KMS_RELEASE_H
+
+#include "kms/tag.h"
+#include "kms/tx.h"
+
+enum kms_use {
+	KMS_USE_WRITE = 1,  /* a drive will encrypt with it: active, gated */
+	KMS_USE_READ = 2,   /* a drive will decrypt: active or inactive */
+	KMS_USE_CLIENT = 3, /* KMIP Get */
+	KMS_USE_EXPORT = 4, /* any state, no serve gate */
+};
+
+struct kms_purpose {
+	enum kms_use use;
+	const char *drive, *volume; /* serial, label; may be NULL */
+};
+
+/*
+ * By tag, from the directory. NOTFOUND explains the tag (random, own phrase,
+ * group phrase, foreign). STATE, GATE, DENIED. Not recorded, not released.
+ * The caller owns the key and frees it as soon as the drive has it.
+ */
+int kms_release(struct kms_store *, const struct kms_actor *,
+    const struct kms_tag *, const struct kms_purpose *,
+    struct kms_secret **) KMS_MUST;
+/* The group's active key, for writing; fills its tag. */
+int kms_release_active(struct kms_store *, const struct kms_actor *,
+    const char *group, const struct kms_purpose *, struct kms_tag *,
+    struct kms_secret **) KMS_MUST;
+/* Below the log: look-up, row check, unwrap. For kms_release and for the
+ * bench that measures it; the product calls only the two above. */
+int kms_release_fetch(struct kms_store *, const struct kms_tag *,
+    struct kms_secret **) KMS_MUST;
+
+#endif
