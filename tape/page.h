@@ -46,11 +46,11 @@ struct tape_kad {
 
 struct tape_algorithm {
 	uint8_t index;
-	bool avfmv, sdk_c, mac_c, ded_c, nonce, kadf_c, vcelb_c;
+	bool avfmv, sdk_c, mac_c, ded_c, kadf_c, vcelb_c, earem;
 	bool u_fixed, a_fixed; /* KAD must have exactly the maximum length */
 	uint8_t decrypt_c, encrypt_c; /* 2: in hardware */
-	uint8_t dkad_c, rdmc_c, eemc_c, avfclp;
-	uint16_t u_max, a_max, key_len;
+	uint8_t dkad_c, rdmc_c, eemc_c, avfclp, nonce, eedk_max;
+	uint16_t u_max, a_max, key_len, msdk, eedk_size;
 	uint32_t code; /* 00010014h AES-256-GCM-128 */
 };
 #define TAPE_ALGORITHMS_MAX 16u

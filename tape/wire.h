@@ -2,8 +2,10 @@
  * The messages between a virtual drive and its initiators over a Unix
  * stream socket. libc only: the preload library includes nothing else.
  *
- * Request:  'V' 'T' '1' kind(1) | cdb_len(1) dir(1) 0 0 | len(4) | cdb(16) | data (dir out)
- * Reply:    'V' 'T' '1' kind(1) | status(1) sense_len(1) 0 0 | len(4) | sense | data (dir in)
+ * Request:  'V' 'T' '1' kind(1) | cdb_len(1) dir(1) 0 0 | len(4) | cdb(16) |
+ *           data (dir out)
+ * Reply:    'V' 'T' '1' kind(1) | status(1) sense_len(1) 0 0 | len(4) |
+ *           sense | data (dir in)
  * Big-endian. Each connection is one I_T nexus.
  */
 #ifndef TAPE_WIRE_H
@@ -51,7 +53,12 @@ int wire_recv(int fd, void *, size_t, int timeout_ms);
 /* Connected socket, close-on-exec, or -1 with errno. */
 int wire_connect(const char *path);
 
-/* One command there and back. in: room of cap bytes; *got what came. */
+/*
+ * One command there and back. in: room of cap bytes; *got what came; sense:
+ * room of WIRE_SENSE_MAX. -1 with errno (EPROTO: not our protocol): the
+ * stream is out of step then, and the caller closes it. For WIRE_OUT the
+ * drive may not reply before it has read all data.
+ */
 int wire_exec(int fd, const struct wire_req *, const void *out, void *in,
     size_t cap, size_t *got, uint8_t *status, uint8_t *sense,
     size_t *sense_len, int timeout_ms);
