@@ -69,7 +69,7 @@ size_t kms_wr_reserve(struct kms_wr *, size_t n);
 /* Writes there the number of bytes put since the reservation. */
 void kms_wr_fill(struct kms_wr *, size_t where, size_t n);
 int kms_wr_check(const struct kms_wr *, const char *what) KMS_MUST;
-/* Wipes; frees grown memory. */
+/* Wipes and frees what grew; borrowed memory is its owner's to wipe. */
 void kms_wr_free(struct kms_wr *);
 
 /* Big-endian at an address, for fixed layouts. */

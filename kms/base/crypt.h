@@ -14,6 +14,10 @@
 #define KMS_KCV_LEN 8u
 #define KMS_SHA256_LEN 32u
 
+/* OpenSSL's error queue, emptied, as one of our errors: INTERNAL or MEMORY,
+ * "what: reason". The only translation; other users of OpenSSL call it too. */
+int kms_crypt_fail(const char *what);
+
 struct kms_bytes {
 	const void *p;
 	size_t len;

@@ -64,7 +64,7 @@ int kms_fail_at(int code, const char *file, int line, const char *fmt, ...)
 /* Puts context in front of the recorded cause: "context: cause". Returns code. */
 int kms_fail_add(int code, const char *fmt, ...) KMS_PRINTF(2, 3);
 
-/* The recorded cause, or the code's own text when none was. This thread's,
+/* The cause recorded for this code, else the code's own text. This thread's,
  * valid until its next kms_fail. */
 const char *kms_err_cause(int code);
 
