@@ -5,15 +5,8 @@
 #ifndef KMS_RELEASE_H
 #define KMS_RELEASE_H
 
-#include "kms/tag.h"
+#include "kms/release_log.h"
 #include "kms/tx.h"
-
-enum kms_use {
-	KMS_USE_WRITE = 1,  /* a drive will encrypt with it: active, gated */
-	KMS_USE_READ = 2,   /* a drive will decrypt: active or inactive */
-	KMS_USE_CLIENT = 3, /* KMIP Get */
-	KMS_USE_EXPORT = 4, /* any state, no serve gate */
-};
 
 struct kms_purpose {
 	enum kms_use use;
