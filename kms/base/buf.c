@@ -415,8 +415,8 @@ kms_unhex(const char *s, void *out, size_t cap, size_t *len)
 			return kms_fail(KMS_ERR_USAGE,
 			    "hex: character %zu is not a digit", digits + 1);
 		if (digits / 2 >= cap)
-			return kms_fail(
-			    KMS_ERR_USAGE, "hex: more than %zu bytes", cap);
+			return kms_fail(KMS_ERR_USAGE,
+			    "hex: more than %zu bytes", cap);
 		if (digits % 2 == 0)
 			p[digits / 2] = (uint8_t)(v << 4);
 		else
@@ -426,8 +426,8 @@ kms_unhex(const char *s, void *out, size_t cap, size_t *len)
 	if (digits == 0)
 		return kms_fail(KMS_ERR_USAGE, "hex: empty");
 	if (digits % 2 != 0)
-		return kms_fail(
-		    KMS_ERR_USAGE, "hex: odd number of digits (%zu)", digits);
+		return kms_fail(KMS_ERR_USAGE,
+		    "hex: odd number of digits (%zu)", digits);
 	*len = digits / 2;
 	return 0;
 }

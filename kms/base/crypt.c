@@ -16,8 +16,7 @@
 #define PBKDF2_COST_LEAST 10u
 #define PBKDF2_COST_MOST 26u
 
-const uint8_t kms_kcv_block[AES_BLOCK] = {
-    'p', '1', '1', 'k', 'm', 's', ' ', 'c', 'h', 'e', 'c', 'k', 0, 0, 0, 0};
+const uint8_t kms_kcv_block[AES_BLOCK] = "p11kms check";
 
 /* Two contexts, so that neither direction ever sets up the key again. */
 struct kms_gcm {
@@ -38,8 +37,8 @@ kms_crypt_fail(const char *what)
 	if (ERR_GET_REASON(e) == ERR_R_MALLOC_FAILURE)
 		code = KMS_ERR_MEMORY;
 	ERR_clear_error();
-	return kms_fail(
-	    code, "%s: %s", what, why != NULL ? why : "OpenSSL failed");
+	return kms_fail(code, "%s: %s", what,
+	    why != NULL ? why : "OpenSSL failed");
 }
 
 static int
@@ -59,8 +58,9 @@ cipher_new(const EVP_CIPHER *cipher, const struct kms_secret *key, int enc,
 
 	*out = NULL;
 	ctx = EVP_CIPHER_CTX_new();
-	if (ctx == NULL || EVP_CipherInit_ex(ctx, cipher, NULL,
-			       kms_secret_bytes(key), NULL, enc) != 1) {
+	if (ctx == NULL ||
+	    EVP_CipherInit_ex(ctx, cipher, NULL, kms_secret_bytes(key), NULL,
+		enc) != 1) {
 		EVP_CIPHER_CTX_free(ctx);
 		return kms_crypt_fail("AES-256 key set-up");
 	}
@@ -138,8 +138,8 @@ kms_gcm_seal(struct kms_gcm *g, const uint8_t iv[12], struct kms_bytes aad,
 	if (r != 0)
 		return r;
 	if (EVP_CipherFinal_ex(g->seal, none, &n) != 1 ||
-	    EVP_CIPHER_CTX_ctrl(
-		g->seal, EVP_CTRL_AEAD_GET_TAG, (int)KMS_GCM_TAG, tag) != 1)
+	    EVP_CIPHER_CTX_ctrl(g->seal, EVP_CTRL_AEAD_GET_TAG,
+		(int)KMS_GCM_TAG, tag) != 1)
 		return kms_crypt_fail("AES-GCM tag");
 	return 0;
 }
@@ -207,8 +207,8 @@ kms_ecb_free(struct kms_ecb **ep)
 }
 
 int
-kms_ecb_blocks(
-    struct kms_ecb *e, const uint8_t *in, uint8_t *out, size_t nblocks)
+kms_ecb_blocks(struct kms_ecb *e, const uint8_t *in, uint8_t *out,
+    size_t nblocks)
 {
 	const size_t most = INT_MAX / AES_BLOCK;
 	size_t now;
@@ -216,8 +216,8 @@ kms_ecb_blocks(
 
 	while (nblocks > 0) {
 		now = nblocks < most ? nblocks : most;
-		if (EVP_EncryptUpdate(
-			e->ctx, out, &n, in, (int)(now * AES_BLOCK)) != 1)
+		if (EVP_EncryptUpdate(e->ctx, out, &n, in,
+			(int)(now * AES_BLOCK)) != 1)
 			return kms_crypt_fail("AES-ECB");
 		in += now * AES_BLOCK;
 		out += now * AES_BLOCK;
@@ -227,8 +227,8 @@ kms_ecb_blocks(
 }
 
 int
-kms_cmac(
-    const struct kms_secret *key, const void *in, size_t len, uint8_t out[16])
+kms_cmac(const struct kms_secret *key, const void *in, size_t len,
+    uint8_t out[16])
 {
 	char cipher[] = "AES-256-CBC";
 	OSSL_PARAM params[] = {
@@ -264,8 +264,8 @@ octets(const char *name, const void *p, size_t len)
 {
 	static uint8_t empty;
 
-	return OSSL_PARAM_construct_octet_string(
-	    name, len == 0 ? &empty : (void *)(uintptr_t)p, len);
+	return OSSL_PARAM_construct_octet_string(name,
+	    len == 0 ? &empty : (void *)(uintptr_t)p, len);
 }
 
 static int
@@ -304,8 +304,8 @@ hkdf(int mode, const struct kms_secret *key, struct kms_bytes info, size_t len,
 	OSSL_PARAM params[] = {
 	    OSSL_PARAM_construct_int(OSSL_KDF_PARAM_MODE, &mode),
 	    OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST, digest, 0),
-	    octets(
-		OSSL_KDF_PARAM_KEY, kms_secret_bytes(key), kms_secret_len(key)),
+	    octets(OSSL_KDF_PARAM_KEY, kms_secret_bytes(key),
+		kms_secret_len(key)),
 	    octets(OSSL_KDF_PARAM_INFO, info.p, info.len),
 	    OSSL_PARAM_construct_end(),
 	};

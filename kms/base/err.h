@@ -12,30 +12,30 @@
 #define KMS_PRINTF(f, a) __attribute__((format(printf, f, a)))
 
 /* name, what it says when no cause was recorded, the tools' exit status */
-#define KMS_ERR_LIST(X)                                                        \
-	X(INTERNAL, "internal error", 1)                                       \
-	X(IO, "input/output error", 1)                                         \
-	X(MEMORY, "out of memory", 1)                                          \
-	X(LIMIT, "limit reached", 1)                                           \
-	X(TIMEOUT, "no answer in time", 1)                                     \
-	X(USAGE, "bad usage", 2)                                               \
-	X(CONFIG, "bad configuration", 2)                                      \
-	X(PHRASE, "passphrase breaks the rules", 2)                            \
-	X(NOTFOUND, "not found", 3)                                            \
-	X(AUTH, "wrong passphrase", 4)                                         \
-	X(PIN, "wrong PIN", 4)                                                 \
-	X(TOKEN, "token unavailable", 5)                                       \
-	X(MASTER, "master key is not the one expected", 6)                     \
-	X(DAMAGED, "store damaged", 6)                                         \
-	X(ROLLBACK, "store is older than its anchor", 6)                       \
-	X(VERSION, "format is newer than this program", 6)                     \
-	X(DRIVE, "drive refused", 7)                                           \
-	X(UNPROVEN, "drive state not proven", 7)                               \
-	X(GATE, "refused by a gate", 8)                                        \
-	X(STATE, "refused in this state", 8)                                   \
-	X(EXISTS, "exists already", 8)                                         \
-	X(QUIESCED, "store is quiesced", 8)                                    \
-	X(DENIED, "not permitted", 8)                                          \
+#define KMS_ERR_LIST(X)                                    \
+	X(INTERNAL, "internal error", 1)                   \
+	X(IO, "input/output error", 1)                     \
+	X(MEMORY, "out of memory", 1)                      \
+	X(LIMIT, "limit reached", 1)                       \
+	X(TIMEOUT, "no answer in time", 1)                 \
+	X(USAGE, "bad usage", 2)                           \
+	X(CONFIG, "bad configuration", 2)                  \
+	X(PHRASE, "passphrase breaks the rules", 2)        \
+	X(NOTFOUND, "not found", 3)                        \
+	X(AUTH, "wrong passphrase", 4)                     \
+	X(PIN, "wrong PIN", 4)                             \
+	X(TOKEN, "token unavailable", 5)                   \
+	X(MASTER, "master key is not the one expected", 6) \
+	X(DAMAGED, "store damaged", 6)                     \
+	X(ROLLBACK, "store is older than its anchor", 6)   \
+	X(VERSION, "format is newer than this program", 6) \
+	X(DRIVE, "drive refused", 7)                       \
+	X(UNPROVEN, "drive state not proven", 7)           \
+	X(GATE, "refused by a gate", 8)                    \
+	X(STATE, "refused in this state", 8)               \
+	X(EXISTS, "exists already", 8)                     \
+	X(QUIESCED, "store is quiesced", 8)                \
+	X(DENIED, "not permitted", 8)                      \
 	X(BUSY, "busy, try again", 9)
 
 enum kms_err_index {

@@ -33,8 +33,8 @@ dir_of(const char *path, char dir[PATH_MAX])
 		n = slash == path ? 1 : (size_t)(slash - path);
 	}
 	if (n >= PATH_MAX)
-		return kms_fail(
-		    KMS_ERR_LIMIT, "path of over %d bytes", PATH_MAX - 1);
+		return kms_fail(KMS_ERR_LIMIT, "path of over %d bytes",
+		    PATH_MAX - 1);
 	memcpy(dir, path, n);
 	dir[n] = '\0';
 	return 0;
@@ -162,8 +162,8 @@ read_all(int fd, const char *path, uint8_t *buf, size_t max, size_t *len)
 		if (n == 0)
 			return 0;
 		if (*len == max)
-			return kms_fail(
-			    KMS_ERR_LIMIT, "%s: over %zu bytes", path, max);
+			return kms_fail(KMS_ERR_LIMIT, "%s: over %zu bytes",
+			    path, max);
 		*len += (size_t)n;
 	}
 }
@@ -242,8 +242,8 @@ make_beside(const char *path, char tmp[PATH_MAX], int *fd)
 
 	n = snprintf(tmp, PATH_MAX, "%s.XXXXXX", path);
 	if (n < 0 || n >= PATH_MAX)
-		return kms_fail(
-		    KMS_ERR_LIMIT, "path of over %d bytes", PATH_MAX - 8);
+		return kms_fail(KMS_ERR_LIMIT, "path of over %d bytes",
+		    PATH_MAX - 8);
 	*fd = mkostemp(tmp, O_CLOEXEC);
 	if (*fd < 0)
 		return io_fail("create", tmp);
@@ -316,7 +316,7 @@ still_named(const char *path, int fd)
 	struct stat a, b;
 
 	return fstat(fd, &a) == 0 && lstat(path, &b) == 0 &&
-	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+	    a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
 /* One try: 0, BUSY, or what opening failed with. */
@@ -335,8 +335,8 @@ lock_once(const char *path, int *out)
 		goto out;
 	if (flock(fd, LOCK_EX | LOCK_NB) != 0)
 		r = errno == EWOULDBLOCK || errno == EINTR
-			? KMS_ERR_BUSY
-			: io_fail("flock", path);
+		    ? KMS_ERR_BUSY
+		    : io_fail("flock", path);
 	else if (!still_named(path, fd))
 		r = KMS_ERR_BUSY;
 	if (r != 0)

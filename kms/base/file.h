@@ -26,9 +26,10 @@ int kms_file_check_dir(const char *path, bool strict) KMS_MUST;
 int kms_file_open(const char *path, int flags, bool private, int *fd) KMS_MUST;
 
 /* Reads at most max bytes; more is KMS_ERR_LIMIT. private as above. */
-int kms_file_read_secret(const char *path, size_t max,
-    struct kms_secret **) KMS_MUST;
-int kms_file_read(const char *path, size_t max, void *buf, size_t *len) KMS_MUST;
+int kms_file_read_secret(const char *path, size_t max, struct kms_secret **)
+    KMS_MUST;
+int kms_file_read(const char *path, size_t max, void *buf, size_t *len)
+    KMS_MUST;
 
 /* New file, mode 0600, written, synced, renamed over path, directory synced. */
 int kms_file_replace(const char *path, const void *, size_t) KMS_MUST;

@@ -12,7 +12,7 @@
 
 #include "kms/base/secret.h"
 
-#define KMS_ID_MAX 255u     /* bytes of a name or ID, without the NUL */
+#define KMS_ID_MAX 255u /* bytes of a name or ID, without the NUL */
 #define KMS_CKAID_MAX 64u
 #define KMS_WRAPPED_MAX 64u
 #define KMS_ANCHOR_MAX 160u
@@ -34,11 +34,11 @@ enum kms_slot_origin {
 
 /* How the master key protects a 32-byte key; values are on disk for ever. */
 enum kms_mech {
-	KMS_MECH_NONE = 0, /* not chosen yet: make() probes */
+	KMS_MECH_NONE = 0,    /* not chosen yet: make() probes */
 	KMS_MECH_AES_KW = 1,  /* CKM_AES_KEY_WRAP, RFC 3394: 40 bytes */
 	KMS_MECH_AES_KWP = 2, /* CKM_AES_KEY_WRAP_PAD or _KWP, RFC 5649: 40 */
 	KMS_MECH_AES_GCM = 3, /* C_Encrypt: iv 12 | 32 | tag 16 = 60 */
-	KMS_MECH_AES_CBC = 4, /* C_Encrypt: iv 16 | 32 = 48; the row seal binds */
+	KMS_MECH_AES_CBC = 4, /* C_Encrypt: iv 16 | 32 = 48; row seal binds */
 };
 
 #define KMS_KDF_NONE 0u
@@ -54,8 +54,8 @@ struct kms_slot {
 	enum kms_slot_place place;
 	enum kms_slot_origin origin;
 	enum kms_mech mech;
-	uint8_t kdf, cost;   /* origin passphrase; else 0 */
-	uint8_t components;  /* 0: one phrase; n: entered in n parts */
+	uint8_t kdf, cost;  /* origin passphrase; else 0 */
+	uint8_t components; /* 0: one phrase; n: entered in n parts */
 	uint8_t salt[16];
 	uint8_t cka_id[KMS_CKAID_MAX];
 	size_t cka_id_len;

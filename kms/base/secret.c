@@ -160,7 +160,7 @@ bool
 kms_secret_equal(const struct kms_secret *a, const struct kms_secret *b)
 {
 	return a->len == b->len &&
-	       CRYPTO_memcmp(a->bytes, b->bytes, a->len) == 0;
+	    CRYPTO_memcmp(a->bytes, b->bytes, a->len) == 0;
 }
 
 void

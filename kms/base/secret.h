@@ -19,7 +19,7 @@ struct kms_secret;
 enum kms_secret_mode {
 	KMS_SECRET_LOCKED,   /* not lockable is KMS_ERR_LIMIT */
 	KMS_SECRET_OPTIONAL, /* not lockable is a warning */
-	KMS_SECRET_PLAIN,    /* malloc, so that ASan and valgrind see overruns */
+	KMS_SECRET_PLAIN, /* malloc, so that ASan and valgrind see overruns */
 };
 
 /*

@@ -33,13 +33,13 @@ bool fx_contains(struct fx *, const char *path, const void *, size_t);
 
 struct fx_cmd {
 	const char *const *argv; /* NULL at its end; looked up in PATH */
-	const char *const *env; /* NAME=value on top of ours; or NULL */
-	const char *in; /* standard input; NULL: empty */
-	unsigned timeout_ms; /* 0: 60 s; then it is killed: abort */
+	const char *const *env;  /* NAME=value on top of ours; or NULL */
+	const char *in;          /* standard input; NULL: empty */
+	unsigned timeout_ms;     /* 0: 60 s; then it is killed: abort */
 };
 
 struct fx_result {
-	int status; /* exit status, or 128 + signal */
+	int status;      /* exit status, or 128 + signal */
 	char *out, *err; /* with a NUL; live as long as the fixture */
 	size_t out_len, err_len;
 };
@@ -60,7 +60,7 @@ bool fx_wait_file(const char *path, unsigned timeout_ms);
 bool fx_wait_socket(const char *path, unsigned timeout_ms);
 
 /* One line to standard error, then abort. */
-void
-fx_die(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
+void fx_die(const char *fmt, ...)
+    __attribute__((format(printf, 1, 2), noreturn));
 
 #endif

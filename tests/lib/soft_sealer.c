@@ -18,7 +18,7 @@ struct soft {
 	struct soft_token token;
 	char *path, *lock_path, *busy_path; /* NULL in memory */
 	pthread_mutex_t state; /* token and control, one call at a time */
-	pthread_mutex_t held; /* lock() among our own threads */
+	pthread_mutex_t held;  /* lock() among our own threads */
 	int lock_fd, busy_fd;
 };
 
@@ -75,11 +75,11 @@ find(struct soft *s, const struct kms_slot *slot, struct soft_key **key)
 
 	n = soft_token_find(&s->token, slot->cka_id, slot->cka_id_len, key);
 	if (n == 0)
-		return kms_fail(
-		    KMS_ERR_NOTFOUND, "soft token: no master key %s", slot->id);
+		return kms_fail(KMS_ERR_NOTFOUND,
+		    "soft token: no master key %s", slot->id);
 	if (n > 1)
-		return kms_fail(
-		    KMS_ERR_MASTER, "soft token: %zu keys of one CKA_ID", n);
+		return kms_fail(KMS_ERR_MASTER,
+		    "soft token: %zu keys of one CKA_ID", n);
 	if ((*key)->extractable)
 		return kms_fail(KMS_ERR_MASTER,
 		    "soft token: CKA_EXTRACTABLE of %s is true", slot->id);
@@ -108,8 +108,8 @@ describe_slot(const struct soft *s, struct kms_slot *slot)
 }
 
 static int
-new_key(
-    const struct kms_secret *secret, struct kms_slot *slot, struct soft_key *k)
+new_key(const struct kms_secret *secret, struct kms_slot *slot,
+    struct soft_key *k)
 {
 	if (slot->cka_id_len == 0 || slot->cka_id_len > sizeof(k->cka_id))
 		return kms_fail(KMS_ERR_INTERNAL, "soft token: no CKA_ID");
@@ -158,7 +158,7 @@ wanted_is(const struct kms_wanted *w, const struct soft_key *k)
 {
 	if (w->cka_id != NULL)
 		return k->cka_id_len == w->cka_id_len &&
-		       memcmp(k->cka_id, w->cka_id, w->cka_id_len) == 0;
+		    memcmp(k->cka_id, w->cka_id, w->cka_id_len) == 0;
 	return strcmp(k->label, w->label) == 0;
 }
 
@@ -242,8 +242,8 @@ soft_describe(struct kms_sealer *api, const struct kms_slot *slot,
 	if (r != 0)
 		return r;
 	if (soft_token_find(&s->token, slot->cka_id, slot->cka_id_len, &k) == 0)
-		r = kms_fail(
-		    KMS_ERR_NOTFOUND, "soft token: no master key %s", slot->id);
+		r = kms_fail(KMS_ERR_NOTFOUND, "soft token: no master key %s",
+		    slot->id);
 	else
 		report_key(k, report);
 	leave(s);
@@ -280,8 +280,8 @@ soft_drop(struct kms_sealer *api, const struct kms_slot *slot)
 
 /* A key is here whole or not at all: there is never debris. */
 static int
-soft_debris_list(
-    struct kms_sealer *api, uint8_t (*list)[32], size_t cap, size_t *n)
+soft_debris_list(struct kms_sealer *api, uint8_t (*list)[32], size_t cap,
+    size_t *n)
 {
 	(void)list;
 	(void)cap;
@@ -292,8 +292,8 @@ soft_debris_list(
 }
 
 static int
-soft_debris_sweep(
-    struct kms_sealer *api, const uint8_t (*list)[32], size_t n, size_t *swept)
+soft_debris_sweep(struct kms_sealer *api, const uint8_t (*list)[32], size_t n,
+    size_t *swept)
 {
 	(void)list;
 	(void)n;

@@ -17,7 +17,7 @@ int soft_sealer_new(const char *path, struct kms_sealer **) KMS_MUST;
 
 /* Faults, switched by the test; counts, for it to read. */
 struct soft_control {
-	bool away; /* every call is KMS_ERR_TOKEN */
+	bool away;      /* every call is KMS_ERR_TOKEN */
 	bool no_anchor; /* takes no data objects: NOTFOUND */
 	bool put_fails; /* anchor_put is KMS_ERR_TOKEN and changes nothing */
 	unsigned wraps, unwraps, puts;
@@ -36,8 +36,8 @@ struct soft_planted {
 	bool extractable;
 };
 
-int
-soft_sealer_plant(struct kms_sealer *, const struct soft_planted *) KMS_MUST;
+int soft_sealer_plant(struct kms_sealer *, const struct soft_planted *)
+    KMS_MUST;
 
 /* How many master keys the token holds. */
 size_t soft_sealer_count(struct kms_sealer *);

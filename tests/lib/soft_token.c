@@ -208,8 +208,8 @@ key_wrap(const struct soft_key *master, int enc, const uint8_t *in,
 	if (ctx == NULL)
 		return kms_crypt_fail("soft token");
 	EVP_CIPHER_CTX_set_flags(ctx, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
-	if (EVP_CipherInit_ex(
-		ctx, EVP_aes_256_wrap(), NULL, master->key, NULL, enc) != 1)
+	if (EVP_CipherInit_ex(ctx, EVP_aes_256_wrap(), NULL, master->key, NULL,
+		enc) != 1)
 		r = kms_crypt_fail("soft token");
 	else if (EVP_CipherUpdate(ctx, out, &n, in, (int)in_len) != 1) {
 		(void)kms_crypt_fail("soft token");
@@ -234,8 +234,8 @@ soft_token_wrap(const struct soft_key *master, const struct kms_secret *data,
 	if (r == 0 && kms_secret_len(data) != KMS_KEY_LEN)
 		r = kms_fail(KMS_ERR_INTERNAL, "soft token: key length");
 	if (r == 0)
-		r = key_wrap(
-		    master, 1, kms_secret_bytes(data), KMS_KEY_LEN, new.bytes);
+		r = key_wrap(master, 1, kms_secret_bytes(data), KMS_KEY_LEN,
+		    new.bytes);
 	if (r == 0)
 		r = kms_kcv(data, new.kcv);
 	if (r == 0)

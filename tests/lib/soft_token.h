@@ -40,8 +40,8 @@ int soft_token_load(struct soft_token *) KMS_MUST;
 int soft_token_save(const struct soft_token *) KMS_MUST;
 
 /* Keys of this CKA_ID; the last one found in *at, which may be NULL. */
-size_t soft_token_find(
-    struct soft_token *, const uint8_t *cka_id, size_t, struct soft_key **at);
+size_t soft_token_find(struct soft_token *, const uint8_t *cka_id, size_t,
+    struct soft_key **at);
 int soft_token_add(struct soft_token *, const struct soft_key *) KMS_MUST;
 void soft_token_drop(struct soft_token *, const uint8_t *cka_id, size_t);
 /* Replaces the anchors of this store. */
