@@ -6,25 +6,29 @@
 #ifndef KMS_DERIVE_H
 #define KMS_DERIVE_H
 
-#include "kms/base/sealer.h"
+#include "kms/header.h"
 #include "kms/tag.h"
 
 /* Strips one trailing LF or CRLF, then: printable ASCII, 1–1,024 bytes, no
  * leading or trailing blank. min 0: recovering, no least length. Else
  * KMS_ERR_PHRASE with the reason, never the phrase. */
 int kms_phrase_check(struct kms_secret *, unsigned min) KMS_MUST;
-/* n components joined, each preceded by its length in two bytes. */
-int kms_phrase_join(struct kms_secret *const *, size_t n,
-    struct kms_secret **) KMS_MUST;
-/* A strong phrase: at least 125 random bits in groups of letters and digits
- * that cannot be misread, and a check group. */
+/* 2 to 16 components joined, each preceded by its length in two bytes. */
+int kms_phrase_join(
+    struct kms_secret *const *, size_t n, struct kms_secret **) KMS_MUST;
+/* A strong phrase: 128 random bits in seven groups of letters and digits that
+ * cannot be misread, and a check group. When creating, phrase_check refuses
+ * a phrase of this form whose check group is wrong: it was mistyped. */
 int kms_phrase_new(struct kms_secret **) KMS_MUST;
 
-/* Master key from phrase, the slot's salt and cost. */
-int kms_derive_master(const struct kms_secret *phrase,
-    const struct kms_slot *, struct kms_secret **) KMS_MUST;
+/* 17 to 26, for what is created; KMS_ERR_CONFIG. Recovery takes 10 to 26. */
+int kms_derive_cost_check(unsigned cost) KMS_MUST;
 
-/* B1, new: draws a salt (the caller passes 24 random bytes), fills the tag. */
+/* Master key from phrase, the slot's salt and cost. */
+int kms_derive_master(const struct kms_secret *phrase, const struct kms_slot *,
+    struct kms_secret **) KMS_MUST;
+
+/* B1, new: salt is 24 random bytes; fills the tag. */
 int kms_derive_data_new(const struct kms_secret *phrase, unsigned cost,
     const uint8_t salt[24], struct kms_tag *, struct kms_secret **) KMS_MUST;
 /* B1, again: KMS_ERR_AUTH "phrase or tag is wrong" when the tag's check says

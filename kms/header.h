@@ -31,9 +31,14 @@ int kms_header_encode(const struct kms_header *, struct kms_wr *) KMS_MUST;
 int kms_header_decode(struct kms_header *, const void *, size_t) KMS_MUST;
 int kms_header_hash(const void *, size_t, uint8_t out[32]) KMS_MUST;
 
+/* A wrapped key as it lies in header, records and root: len(1) | bytes | check
+ * value(8), or len 0 alone. */
+void kms_wrapped_encode(const struct kms_wrapped *, struct kms_wr *);
+void kms_wrapped_decode(struct kms_wrapped *, struct kms_rd *);
+
 /* The slot of that role and place; NULL when there is none. Borrowed. */
-struct kms_header_slot *kms_header_find(struct kms_header *, enum kms_role,
-    enum kms_slot_place);
+struct kms_header_slot *
+kms_header_find(struct kms_header *, enum kms_role, enum kms_slot_place);
 struct kms_header_slot *kms_header_by_no(struct kms_header *, uint16_t no);
 /* A number not used yet. */
 uint16_t kms_header_next_no(const struct kms_header *);

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "kms/base/secret.h"
+#include "kms/base/buf.h"
 
 #define KMS_TAG_MAX 32u
 #define KMS_TAG_LEN 32u
@@ -20,7 +20,7 @@ enum kms_tag_kind {
 	KMS_TAG_FOREIGN = 0,
 	KMS_TAG_RANDOM = 0xB0, /* born in the token: no phrase brings it back */
 	KMS_TAG_PHRASE = 0xB1, /* PBKDF2 of its own phrase */
-	KMS_TAG_GROUP = 0xB3,  /* from the group's phrase */
+	KMS_TAG_GROUP = 0xB3, /* from the group's phrase */
 };
 
 struct kms_tag {
@@ -41,6 +41,10 @@ int kms_tag_parse(struct kms_tag *, const char *) KMS_MUST;
 /* Lower-case hex. */
 void kms_tag_text(const struct kms_tag *, char out[KMS_TAG_TEXT]);
 bool kms_tag_equal(const struct kms_tag *, const struct kms_tag *);
+
+/* len(1) | bytes, as it lies in records; len 0 stands for none. */
+void kms_tag_encode(const struct kms_tag *, struct kms_wr *);
+void kms_tag_decode(struct kms_tag *, struct kms_rd *);
 
 /* kind | cost | 000000000000 | salt: what a derivation is salted with. */
 int kms_tag_make(struct kms_tag *, enum kms_tag_kind, unsigned cost,
