@@ -56,8 +56,9 @@ tape_cdb_spout(uint8_t cdb[12], uint8_t protocol, uint16_t page, uint32_t len)
 }
 
 /*
- * A reader over the page's body. What lies behind the page's own length is
- * ignored (allocation padding); a length over what came is a truncated page.
+ * A reader over the page's body: the shorter of what the page says and what
+ * came. Behind the page's length lies padding of the allocation; and mhvtl
+ * announces twelve bytes more than it sends.
  */
 static int
 page_open(
@@ -75,14 +76,14 @@ page_open(
 		return kms_fail(KMS_ERR_DRIVE,
 		    "page %04Xh: the drive answered with page %04Xh", want,
 		    code);
-	if (body > len - PAGE_HEAD)
+	size_t have = len - PAGE_HEAD;
+	if (have > body)
+		have = body;
+	if (have + PAGE_HEAD < fixed)
 		return kms_fail(KMS_ERR_DRIVE,
-		    "page %04Xh: page length %u, but %zu bytes came", want,
-		    body, len - PAGE_HEAD);
-	if (body + PAGE_HEAD < fixed)
-		return kms_fail(KMS_ERR_DRIVE,
-		    "page %04Xh: page length %u is too short", want, body);
-	kms_rd_init(r, p + PAGE_HEAD, body);
+		    "page %04Xh: page length %u, %zu bytes came: too short",
+		    want, body, len);
+	kms_rd_init(r, p + PAGE_HEAD, have);
 	return 0;
 }
 
@@ -302,6 +303,24 @@ tape_kad_trim(const uint8_t *p, size_t len)
 	while (len > 0 && (p[len - 1] == 0x00 || p[len - 1] == ' '))
 		len--;
 	return len;
+}
+
+void
+tape_text_take(const uint8_t *p, size_t len, char *out, size_t cap)
+{
+	size_t n = 0;
+
+	while (len > 0 && (p[0] == ' ' || p[0] == 0x00)) {
+		p++;
+		len--;
+	}
+	while (n < len && n < cap - 1 && p[n] >= 0x20 && p[n] < 0x7F) {
+		out[n] = (char)p[n];
+		n++;
+	}
+	while (n > 0 && out[n - 1] == ' ')
+		n--;
+	out[n] = '\0';
 }
 
 /* Copies one KAD in; one kind twice, or over our limit, is refused. */

@@ -22,7 +22,7 @@
 
 enum wire_kind {
 	WIRE_SCSI = 1,
-	WIRE_RESET = 2,  /* power cycle: key gone, unit attention for all */
+	WIRE_RESET = 2, /* power cycle: key gone, unit attention for all */
 	WIRE_INSERT = 3, /* data: path of a cartridge file, absolute */
 	WIRE_EJECT = 4,
 	WIRE_STOP = 5,
@@ -60,7 +60,7 @@ int wire_connect(const char *path);
  * drive may not reply before it has read all data.
  */
 int wire_exec(int fd, const struct wire_req *, const void *out, void *in,
-    size_t cap, size_t *got, uint8_t *status, uint8_t *sense,
-    size_t *sense_len, int timeout_ms);
+    size_t cap, size_t *got, uint8_t *status, uint8_t *sense, size_t *sense_len,
+    int timeout_ms);
 
 #endif
