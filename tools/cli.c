@@ -1,0 +1,573 @@
+#include "tools/cli.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WAIT_DEFAULT_MS 10000u
+#define WAIT_MAX_S 86400u
+
+static const struct cli_option common[] = {
+    {.name = "config",
+	.value = "FILE",
+	.help = "instead of $P11KMS_CONFIG, "
+		"else " CLI_CONFIG_DEFAULT},
+    {.name = "wait",
+	.value = "TIME",
+	.help = "how long a busy store is "
+		"waited for (10s)"},
+    {.name = "json", .help = "answer as JSON"},
+    {.name = "help", .help = "this text"},
+    {.name = "version", .help = "the version"},
+    {.name = NULL},
+};
+
+/* One word taken apart: "--kgname=X" is name "kgname", value "X". */
+struct word {
+	const char *text, *name, *value;
+	size_t name_len;
+};
+
+static bool
+is_dashed(const char *s)
+{
+	return s[0] == '-' && s[1] != '\0';
+}
+
+static void
+split(const char *text, struct word *w)
+{
+	w->text = text;
+	w->name = text + (text[1] == '-' ? 2 : 1);
+	w->name_len = strcspn(w->name, "=");
+	w->value = w->name[w->name_len] == '=' ? w->name + w->name_len + 1
+					       : NULL;
+}
+
+static bool
+is_named(const struct word *w, const char *name)
+{
+	return strlen(name) == w->name_len &&
+	    strncmp(name, w->name, w->name_len) == 0;
+}
+
+/* Dashes that word processors and web pages put where a '-' was typed. */
+static int
+check_dash(const char *s)
+{
+	static const struct {
+		const char *bytes, *name;
+	} dash[] = {
+	    {"\xe2\x80\x90", "U+2010"},
+	    {"\xe2\x80\x91", "U+2011"},
+	    {"\xe2\x80\x92", "U+2012"},
+	    {"\xe2\x80\x93", "U+2013"},
+	    {"\xe2\x80\x94", "U+2014"},
+	    {"\xe2\x80\x95", "U+2015"},
+	    {"\xe2\x88\x92", "U+2212"},
+	    {"\xef\xb9\xa3", "U+FE63"},
+	    {"\xef\xbc\x8d", "U+FF0D"},
+	    {"\xc2\xad", "U+00AD"},
+	    {"\x96", "byte 96h"},
+	    {"\x97", "byte 97h"},
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(dash) / sizeof(dash[0]); i++)
+		if (strncmp(s, dash[i].bytes, strlen(dash[i].bytes)) == 0)
+			return kms_fail(KMS_ERR_USAGE,
+			    "'%s' begins with a typographic dash (%s), pasted "
+			    "from a text; type a plain '-'",
+			    s, dash[i].name);
+	return 0;
+}
+
+static const struct cli_option *
+find_option(const struct cli_option *o, const struct word *w)
+{
+	for (; o != NULL && o->name != NULL; o++)
+		if (is_named(w, o->name))
+			return o;
+	return NULL;
+}
+
+static const struct cli_operation *
+find_operation(const struct cli_program *p, const struct word *w)
+{
+	const struct cli_operation *o;
+
+	for (o = p->operations; o->name != NULL; o++)
+		if (is_named(w, o->name))
+			return o;
+	return NULL;
+}
+
+static bool
+is_prefix(const struct word *w, const char *name)
+{
+	return w->name_len > 0 && w->name_len < strlen(name) &&
+	    strncmp(name, w->name, w->name_len) == 0;
+}
+
+/* The operation or option that a shortened word seems to mean, or NULL. */
+static const char *
+guess(const struct cli *cli, const struct word *w)
+{
+	const struct cli_option *opt;
+	const struct cli_operation *op;
+
+	if (cli->operation != NULL)
+		for (opt = cli->operation->options; opt && opt->name; opt++)
+			if (is_prefix(w, opt->name))
+				return opt->name;
+	for (op = cli->program->operations; op->name != NULL; op++)
+		if (is_prefix(w, op->name))
+			return op->name;
+	for (opt = common; opt->name != NULL; opt++)
+		if (is_prefix(w, opt->name))
+			return opt->name;
+	return NULL;
+}
+
+static int
+fail_unknown(const struct cli *cli, const struct word *w)
+{
+	const struct cli_operation *op = cli->operation;
+	const char *meant = guess(cli, w);
+	const struct cli_option *o;
+	char list[300];
+	size_t at = 0;
+
+	if (meant != NULL)
+		return kms_fail(KMS_ERR_USAGE,
+		    "unknown option '%s'; names are taken in full: -%s",
+		    w->text, meant);
+	if (op == NULL)
+		return kms_fail(KMS_ERR_USAGE,
+		    "unknown operation '%s'; %s -help lists them", w->text,
+		    cli->program->name);
+	list[0] = '\0';
+	for (o = op->options; o && o->name && at < sizeof(list); o++)
+		at += (size_t)snprintf(list + at, sizeof(list) - at, " -%s",
+		    o->name);
+	return kms_fail(KMS_ERR_USAGE,
+	    "unknown option '%s'; -%s takes%s -config -wait%s -help", w->text,
+	    op->name, list, op->json ? " -json" : "");
+}
+
+/*
+ * The operation may stand anywhere with a dash, or bare as the first word.
+ * Sets cli->operation, or leaves it NULL when there is none.
+ */
+static int
+parse_operation(struct cli *cli, int argc, char **argv)
+{
+	const struct cli_operation *op;
+	struct word w;
+	int i;
+
+	for (i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		int r = check_dash(argv[i]);
+
+		if (r != 0)
+			return r;
+		w = (struct word){argv[i], argv[i], NULL, strlen(argv[i])};
+		if (is_dashed(argv[i]))
+			split(argv[i], &w);
+		else if (i != 1)
+			continue;
+		op = find_operation(cli->program, &w);
+		if (op == NULL && !is_dashed(argv[i]))
+			return fail_unknown(cli, &w);
+		if (op == NULL)
+			continue;
+		if (w.value != NULL)
+			return kms_fail(KMS_ERR_USAGE,
+			    "operation -%s takes no value", op->name);
+		if (cli->operation != NULL)
+			return kms_fail(KMS_ERR_USAGE,
+			    "two operations in one call: -%s and -%s",
+			    cli->operation->name, op->name);
+		cli->operation = op;
+	}
+	return 0;
+}
+
+static int
+take_value(const struct cli_option *o, const struct word *w, int *at, int argc,
+    char **argv, const char **value)
+{
+	const char *next = *at + 1 < argc ? argv[*at + 1] : NULL;
+
+	*value = "";
+	if (o->value == NULL) {
+		if (w->value != NULL)
+			return kms_fail(KMS_ERR_USAGE,
+			    "option -%s takes no value", o->name);
+		return 0;
+	}
+	if (w->value != NULL) {
+		*value = w->value;
+		return 0;
+	}
+	if (next == NULL || is_dashed(next))
+		return kms_fail(KMS_ERR_USAGE,
+		    "option -%s needs its %s; one that begins with a dash is "
+		    "written -%s=%s",
+		    o->name, o->value, o->name, o->value);
+	(*at)++;
+	*value = next;
+	return 0;
+}
+
+static int
+set_common(struct cli *cli, const struct cli_option *o, const char *value)
+{
+	uint64_t s;
+	int r;
+
+	if (strcmp(o->name, "config") == 0) {
+		cli->config = value;
+		cli->config_given = true;
+	} else if (strcmp(o->name, "json") == 0) {
+		cli->json = true;
+	} else if (strcmp(o->name, "wait") == 0) {
+		r = cli_duration(value, &s);
+		if (r != 0)
+			return kms_fail_add(r, "-wait");
+		if (s > WAIT_MAX_S)
+			return kms_fail(KMS_ERR_USAGE,
+			    "-wait: at most one day");
+		cli->wait_ms = (unsigned)s * 1000;
+	}
+	return 0;
+}
+
+/* One dashed word and its value; moves *at over a value taken. */
+static int
+parse_option(struct cli *cli, int *at, int argc, char **argv)
+{
+	const struct cli_option *table = cli->operation != NULL
+	    ? cli->operation->options
+	    : NULL;
+	const struct cli_option *o;
+	const char *value;
+	struct word w;
+	size_t i;
+	int r;
+
+	split(argv[*at], &w);
+	if (find_operation(cli->program, &w) != NULL)
+		return 0; /* parse_operation took it */
+	o = find_option(table, &w);
+	if (o == NULL)
+		o = find_option(common, &w);
+	if (o == NULL ||
+	    (strcmp(o->name, "json") == 0 && cli->operation &&
+		!cli->operation->json))
+		return fail_unknown(cli, &w);
+	r = take_value(o, &w, at, argc, argv, &value);
+	if (r != 0)
+		return r;
+	if (find_option(table, &w) == NULL)
+		return set_common(cli, o, value);
+	i = (size_t)(o - table);
+	if (cli->given[i] != NULL)
+		return kms_fail(KMS_ERR_USAGE, "option -%s is given twice",
+		    o->name);
+	cli->given[i] = value;
+	return 0;
+}
+
+static int
+parse_words(struct cli *cli, int argc, char **argv)
+{
+	int i, r;
+
+	for (i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--") == 0) {
+			if (cli->operation == NULL || !cli->operation->command)
+				return kms_fail(KMS_ERR_USAGE,
+				    "'--' goes with a command to run only");
+			cli->command = argv + i + 1;
+			return 0;
+		}
+		if (is_dashed(argv[i])) {
+			r = parse_option(cli, &i, argc, argv);
+			if (r != 0)
+				return r;
+		} else if (i != 1) {
+			return kms_fail(KMS_ERR_USAGE,
+			    "unexpected word '%s'; a value with blanks is "
+			    "quoted",
+			    argv[i]);
+		}
+	}
+	return 0;
+}
+
+/* The options that share a one_of number, as "-a, -b or -c" would be read. */
+static void
+list_one_of(const struct cli_operation *op, unsigned no, char *out, size_t cap)
+{
+	const struct cli_option *o;
+	size_t at = 0;
+
+	out[0] = '\0';
+	for (o = op->options; o->name != NULL; o++)
+		if (o->one_of == no && at < cap)
+			at += (size_t)snprintf(out + at, cap - at, "%s-%s",
+			    at > 0 ? ", " : "", o->name);
+}
+
+static int
+check_complete(const struct cli *cli)
+{
+	const struct cli_operation *op = cli->operation;
+	unsigned given[CLI_OPTIONS_MAX] = {0};
+	char list[200];
+	size_t i;
+
+	for (i = 0; op->options && op->options[i].name; i++) {
+		if (op->options[i].required && cli->given[i] == NULL)
+			return kms_fail(KMS_ERR_USAGE, "-%s needs -%s %s",
+			    op->name, op->options[i].name,
+			    op->options[i].value);
+		if (cli->given[i] != NULL)
+			given[op->options[i].one_of]++;
+	}
+	for (i = 0; op->options && op->options[i].name; i++) {
+		unsigned no = op->options[i].one_of;
+
+		if (no == 0 || given[no] == 1)
+			continue;
+		list_one_of(op, no, list, sizeof(list));
+		return kms_fail(KMS_ERR_USAGE, "-%s needs one of %s", op->name,
+		    list);
+	}
+	if (op->command && (cli->command == NULL || cli->command[0] == NULL))
+		return kms_fail(KMS_ERR_USAGE, "-%s needs -- CMD ARG…",
+		    op->name);
+	return 0;
+}
+
+static void
+print_usage(FILE *f, const struct cli_program *p,
+    const struct cli_operation *op)
+{
+	const struct cli_option *o;
+	unsigned no = 0;
+
+	fprintf(f, "usage: %s -%s", p->name, op->name);
+	for (o = op->options; o && o->name; o++) {
+		const char *open = o->required ? " " : " [";
+		const char *close = o->required ? "" : "]";
+
+		if (o->one_of != 0) {
+			open = o->one_of == no ? " | " : " (";
+			close = o[1].name && o[1].one_of == o->one_of ? ""
+								      : ")";
+			no = o->one_of;
+		}
+		fprintf(f, "%s-%s%s%s%s", open, o->name, o->value ? " " : "",
+		    o->value ? o->value : "", close);
+	}
+	fprintf(f, "%s%s\n  %s\n", op->json ? " [-json]" : "",
+	    op->command ? " -- CMD ARG…" : "", op->help);
+}
+
+static void
+print_options(FILE *f, const struct cli_option *o, bool json)
+{
+	for (; o && o->name; o++)
+		if (json || strcmp(o->name, "json") != 0)
+			fprintf(f, "  -%-18s %s\n", o->name, o->help);
+}
+
+static int
+help_text(const struct cli *cli, char **text)
+{
+	const struct cli_program *p = cli->program;
+	const struct cli_operation *op = cli->operation;
+	size_t len;
+	FILE *f = open_memstream(text, &len);
+
+	if (f == NULL)
+		return kms_fail(KMS_ERR_MEMORY, "help: %s", strerror(errno));
+	if (op != NULL) {
+		print_usage(f, p, op);
+		print_options(f, op->options, true);
+		print_options(f, common, op->json);
+	} else {
+		fprintf(f, "%s: %s\n\n", p->name, p->help);
+		for (op = p->operations; op->name != NULL; op++)
+			fprintf(f, "  -%-18s %s\n", op->name, op->help);
+		fprintf(f,
+		    "\n%s -OPERATION -help shows its options. One dash "
+		    "or two; names in full.\nExit status: 0 done, 1 failed, "
+		    "2 usage, 3 not found, 4 wrong passphrase or PIN, 5 token\n"
+		    "unavailable, 6 store damaged or rolled back, 7 drive "
+		    "refused or not proven, 8 refused\nby a gate or state, "
+		    "9 busy.\n",
+		    p->name);
+	}
+	if (fclose(f) != 0)
+		return kms_fail(KMS_ERR_MEMORY, "help: %s", strerror(errno));
+	return 0;
+}
+
+/* -help and -version are answered whatever else the line says. */
+static bool
+asks(int argc, char **argv, const char *what)
+{
+	struct word w;
+	int i;
+
+	for (i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		if (!is_dashed(argv[i]))
+			continue;
+		split(argv[i], &w);
+		if (is_named(&w, what) && w.value == NULL)
+			return true;
+	}
+	return false;
+}
+
+int
+cli_parse(const struct cli_program *program, int argc, char **argv,
+    struct cli *cli, char **text)
+{
+	const char *env = getenv("P11KMS_CONFIG");
+	int r;
+
+	*text = NULL;
+	cli->program = program;
+	cli->operation = NULL;
+	cli->config = env != NULL && env[0] != '\0' ? env : CLI_CONFIG_DEFAULT;
+	cli->config_given = env != NULL && env[0] != '\0';
+	cli->wait_ms = WAIT_DEFAULT_MS;
+	r = parse_operation(cli, argc, argv);
+	if (r != 0)
+		return r;
+	if (asks(argc, argv, "help"))
+		return help_text(cli, text);
+	if (asks(argc, argv, "version"))
+		return asprintf(text, "%s %s\n", program->name, CLI_VERSION) < 0
+		    ? kms_fail(KMS_ERR_MEMORY, "version: out of memory")
+		    : 0;
+	r = parse_words(cli, argc, argv);
+	if (r != 0)
+		return r;
+	if (cli->operation == NULL)
+		return kms_fail(KMS_ERR_USAGE,
+		    "no operation; %s -help lists them", program->name);
+	return check_complete(cli);
+}
+
+const char *
+cli_value(const struct cli *cli, const char *name)
+{
+	const struct cli_option *o = cli->operation->options;
+	size_t i;
+
+	for (i = 0; o && o[i].name; i++)
+		if (strcmp(o[i].name, name) == 0)
+			return cli->given[i];
+	return NULL;
+}
+
+bool
+cli_has(const struct cli *cli, const char *name)
+{
+	return cli_value(cli, name) != NULL;
+}
+
+int
+cli_number(const char *s, uint64_t min, uint64_t max, uint64_t *out)
+{
+	char *end;
+
+	*out = 0;
+	errno = 0;
+	if (s[0] >= '0' && s[0] <= '9')
+		*out = strtoull(s, &end, 10);
+	else
+		end = NULL;
+	if (end == NULL || *end != '\0' || errno != 0 || *out < min ||
+	    *out > max)
+		return kms_fail(KMS_ERR_USAGE,
+		    "'%s' is not a number from %llu to %llu", s,
+		    (unsigned long long)min, (unsigned long long)max);
+	return 0;
+}
+
+/* Seconds in the unit that ends the text; 0 when it has none. */
+static uint64_t
+unit_of(const char *s, size_t len)
+{
+	switch (len > 1 ? s[len - 1] : '\0') {
+	case 'd':
+		return 86400;
+	case 'h':
+		return 3600;
+	case 'm':
+		return 60;
+	case 's':
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+int
+cli_duration(const char *s, uint64_t *seconds)
+{
+	char digits[10] = "";
+	size_t len = strlen(s);
+	uint64_t unit = unit_of(s, len), n = 0;
+
+	*seconds = 0;
+	if (unit != 0 && len <= sizeof(digits))
+		memcpy(digits, s, len - 1);
+	if (digits[0] == '\0' || cli_number(digits, 0, UINT32_MAX, &n) != 0)
+		return kms_fail(KMS_ERR_USAGE,
+		    "'%s' is not a time such as 90d, 12h, 30m or 30s", s);
+	*seconds = n * unit;
+	return 0;
+}
+
+/* A listing that did not reach its reader is a failure, even if all else
+ * was done. */
+static int
+flush_output(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return 0;
+	return kms_fail(KMS_ERR_IO,
+	    "standard output: %s; the operation itself was done",
+	    strerror(errno));
+}
+
+int
+cli_main(const struct cli_program *program, int argc, char **argv)
+{
+	struct cli cli = {.status = 0};
+	char *text;
+	int r;
+
+	harden_start(&cli.harden);
+	r = cli_parse(program, argc, argv, &cli, &text);
+	if (r == 0 && text != NULL)
+		fputs(text, stdout);
+	else if (r == 0)
+		r = cli.operation->run(&cli);
+	if (r == 0)
+		r = flush_output();
+	free(text);
+	if (r == 0)
+		return cli.status;
+	fprintf(stderr, "%s: %s\n", program->name, kms_err_cause(r));
+	return (cli.operation != NULL ? cli.operation->own_base : 0) +
+	    kms_err_status(r);
+}

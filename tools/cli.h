@@ -1,0 +1,77 @@
+/*
+ * The command line of every program: one table of operations, one table of
+ * options for each. One dash or two, names in full, the operation bare when
+ * it comes first. Help is made from the tables, so that it cannot lie.
+ */
+#ifndef TOOLS_CLI_H
+#define TOOLS_CLI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "kms/base/err.h"
+#include "tools/harden.h"
+
+#define CLI_VERSION "0.1.0"
+#define CLI_OPTIONS_MAX 16u
+#define CLI_CONFIG_DEFAULT "/etc/p11kms/p11kms.conf"
+
+struct cli_option {
+	const char *name;
+	const char *value; /* what help calls its value; NULL: a flag */
+	const char *help;
+	bool required;
+	unsigned one_of; /* not 0: exactly one option of this number is given */
+};
+
+struct cli;
+
+struct cli_operation {
+	const char *name, *help;
+	const struct cli_option *options; /* ends with a NULL name */
+	int (*run)(struct cli *);
+	bool json;    /* lists or reports: takes -json */
+	bool command; /* takes -- CMD ARG… */
+	int own_base; /* added to the exit status of our own failures */
+};
+
+struct cli_program {
+	const char *name, *help;
+	const struct cli_operation *operations; /* ends with a NULL name */
+};
+
+/* One parsed command line. Everything is borrowed from argv. */
+struct cli {
+	const struct cli_program *program;
+	const struct cli_operation *operation;
+	const char *config;
+	bool json, config_given;
+	unsigned wait_ms;
+	char **command; /* NULL-terminated words behind -- */
+	int status;     /* set by an operation that ends with another's status */
+	struct harden harden;
+	const char *given[CLI_OPTIONS_MAX]; /* "" for a flag; else NULL */
+};
+
+/* main of every program: hardens, parses, runs, prints the one error line. */
+int cli_main(const struct cli_program *, int argc, char **argv);
+
+/*
+ * The command line into *cli. KMS_ERR_USAGE names the word and what may stand
+ * in its place. A help or version request leaves *text (the caller frees it)
+ * and operation->run is not to be called.
+ */
+int cli_parse(const struct cli_program *, int argc, char **argv, struct cli *,
+    char **text) KMS_MUST;
+
+/* The option's value, "" for a flag, NULL when it was not given. The name is
+ * one of the operation's table. */
+const char *cli_value(const struct cli *, const char *name);
+bool cli_has(const struct cli *, const char *name);
+
+/* "90d", "12h", "30m", "30s" as seconds; KMS_ERR_USAGE otherwise. */
+int cli_duration(const char *, uint64_t *seconds) KMS_MUST;
+/* A decimal number of min..max; KMS_ERR_USAGE otherwise. */
+int cli_number(const char *, uint64_t min, uint64_t max, uint64_t *) KMS_MUST;
+
+#endif

@@ -1,0 +1,234 @@
+#include "tools/print.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "kms/header.h"
+
+struct print {
+	enum print_form form;
+	const char *array;
+	json_t *root, *list, *record; /* JSON; list and record are borrowed */
+	FILE *text;                   /* the other forms, into bytes */
+	char *bytes;
+	size_t len;
+	bool first_field, first_record;
+	int r; /* sticky */
+};
+
+int
+print_new(enum print_form form, const char *array, struct print **out)
+{
+	struct print *p = calloc(1, sizeof(*p));
+
+	*out = NULL;
+	if (p == NULL)
+		return kms_fail(KMS_ERR_MEMORY, "output: %s", strerror(errno));
+	p->form = form;
+	p->array = array;
+	p->first_field = p->first_record = true;
+	if (form == PRINT_JSON) {
+		p->root = p->record = json_object();
+		if (array != NULL) {
+			p->list = json_array();
+			p->record = NULL;
+			if (json_object_set_new(p->root, array, p->list) != 0)
+				p->r = KMS_ERR_MEMORY;
+		}
+	} else {
+		p->text = open_memstream(&p->bytes, &p->len);
+	}
+	if (p->r != 0 || (p->root == NULL && p->text == NULL)) {
+		print_free(&p);
+		return kms_fail(KMS_ERR_MEMORY, "output: out of memory");
+	}
+	*out = p;
+	return 0;
+}
+
+void
+print_free(struct print **pp)
+{
+	struct print *p = pp != NULL ? *pp : NULL;
+
+	if (p == NULL)
+		return;
+	if (p->root != NULL)
+		json_decref(p->root);
+	if (p->text != NULL)
+		fclose(p->text);
+	free(p->bytes);
+	free(p);
+	*pp = NULL;
+}
+
+static int
+write_out(struct print *p)
+{
+	bool failed;
+
+	if (p->r == 0 && p->text != NULL) {
+		if (p->form == PRINT_LINES && !p->first_field)
+			fputc('\n', p->text);
+		failed = fclose(p->text) != 0;
+		p->text = NULL;
+		if (failed)
+			p->r = KMS_ERR_MEMORY;
+	}
+	if (p->r != 0)
+		return kms_fail(p->r, "output: out of memory");
+	/* A failed write shows when standard output is flushed at the end. */
+	if (p->root != NULL) {
+		(void)json_dumpf(p->root, stdout, JSON_COMPACT);
+		fputc('\n', stdout);
+	} else if (p->len > 0) {
+		(void)fwrite(p->bytes, 1, p->len, stdout);
+	}
+	return 0;
+}
+
+int
+print_end(struct print **pp)
+{
+	int r = write_out(*pp);
+
+	print_free(pp);
+	return r;
+}
+
+void
+print_record(struct print *p)
+{
+	if (p->form == PRINT_JSON) {
+		p->record = json_object();
+		if (json_array_append_new(p->list, p->record) != 0)
+			p->r = KMS_ERR_MEMORY;
+		return;
+	}
+	if (!p->first_record)
+		fputc('\n', p->text);
+	p->first_record = false;
+	p->first_field = true;
+}
+
+static void
+put_json(struct print *p, const char *name, json_t *value)
+{
+	if (value == NULL || json_object_set_new(p->record, name, value) != 0)
+		p->r = KMS_ERR_MEMORY;
+}
+
+static void
+put_text(struct print *p, const char *label, const char *value)
+{
+	if (p->form == PRINT_RECORDS)
+		fprintf(p->text, "%-22s: %s\n", label, value);
+	else
+		fprintf(p->text, "%s%s", p->first_field ? "" : "\t", value);
+	p->first_field = false;
+}
+
+void
+print_text(struct print *p, const char *name, const char *label,
+    const char *value)
+{
+	if (p->form == PRINT_JSON && name != NULL)
+		put_json(p, name, value ? json_string(value) : json_null());
+	else if (p->form != PRINT_JSON && label != NULL)
+		put_text(p, label, value != NULL && value[0] ? value : "-");
+}
+
+void
+print_number(struct print *p, const char *name, const char *label,
+    uint64_t value)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
+	if (p->form == PRINT_JSON && name != NULL)
+		put_json(p, name, json_integer((json_int_t)value));
+	else if (p->form != PRINT_JSON && label != NULL)
+		put_text(p, label, text);
+}
+
+void
+print_bool(struct print *p, const char *name, const char *label, bool value)
+{
+	if (p->form == PRINT_JSON && name != NULL)
+		put_json(p, name, json_boolean(value));
+	else if (p->form != PRINT_JSON && label != NULL)
+		put_text(p, label, value ? "Yes" : "No");
+}
+
+void
+print_time(struct print *p, const char *name, const char *label, int64_t us)
+{
+	char text[KMS_TIME_TEXT];
+
+	if (us != 0)
+		kms_time_text(us, text);
+	print_text(p, name, label, us != 0 ? text : NULL);
+}
+
+int
+print_key(void *print, const struct kms_key_view *view)
+{
+	struct print *p = print;
+	const struct kms_key *key = &view->key;
+	char tag[KMS_TAG_TEXT];
+
+	kms_tag_text(&key->tag, tag);
+	print_record(p);
+	print_text(p, "group", "Key Group Name", view->group);
+	print_text(p, "name", "Key Name", key->name);
+	print_text(p, "tag", "Key Tag", tag);
+	print_text(p, "state", "Current State", kms_state_name(key->state));
+	print_text(p, "recoverable", "Recoverable",
+	    kms_recoverable_name(view->gate.recoverable));
+	print_bool(p, "needs_token", "Needs Token", view->gate.needs_token);
+	print_bool(p, "waived", "Serve Gate Waived", view->gate.waived);
+	print_time(p, "created", "Creation Time", key->created);
+	print_time(p, "modified", "Last Modification Time", key->modified);
+	print_text(p, "description", "Description", key->description);
+	return p->r;
+}
+
+int
+print_group(void *print, const struct kms_group_view *view)
+{
+	struct print *p = print;
+	const char *active = view->active_key[0] ? view->active_key : NULL;
+
+	print_record(p);
+	print_text(p, "name", "Key Group Name", view->name);
+	print_text(p, "cipher", "Supported Cypher", "AES_256");
+	print_number(p, "keys", "Number of Keys", view->keys);
+	print_bool(p, NULL, "Has Active Key", active != NULL);
+	print_text(p, "active_key", "Active Key", active);
+	print_bool(p, "phrase", "Has Passphrase", view->has_phrase);
+	print_time(p, "created", "Creation Time", view->created);
+	print_time(p, "modified", "Last Modification Time", view->modified);
+	print_text(p, "description", "Description", view->description);
+	return p->r;
+}
+
+void
+print_attributes(struct print *p, const char *role,
+    const struct kms_attr_report *report)
+{
+	const struct kms_attr_line *line = report->line;
+	size_t i;
+
+	for (i = 0; i < report->n && i < KMS_ATTR_LINES; i++) {
+		print_record(p);
+		print_text(p, "key", "Master Key", role);
+		print_text(p, "name", "Attribute", line[i].name);
+		print_text(p, "required", "Required", line[i].required);
+		print_text(p, "found", "Found", line[i].found);
+		print_bool(p, "ok", "Good", line[i].ok);
+	}
+}

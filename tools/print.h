@@ -1,0 +1,45 @@
+/*
+ * Answers: records with NetBackup's labels, one line each (tabs between the
+ * fields), or JSON. Collected first and written by print_end, so that no lock
+ * is held while a pipe is slow and nothing is shown before it is committed.
+ */
+#ifndef TOOLS_PRINT_H
+#define TOOLS_PRINT_H
+
+#include "kms/base/sealer.h"
+#include "kms/group.h"
+#include "kms/key.h"
+
+struct print;
+
+enum print_form { PRINT_RECORDS, PRINT_LINES, PRINT_JSON };
+
+/* array: the JSON name of a list of records; NULL: one flat object. */
+int print_new(enum print_form, const char *array, struct print **) KMS_MUST;
+/* Writes to standard output, frees and nulls; the sticky error of all calls
+ * before. print_free drops what was collected. */
+int print_end(struct print **) KMS_MUST;
+void print_free(struct print **);
+
+/* Begins the next record of a list. */
+void print_record(struct print *);
+
+/* One field: its JSON name and its label (NULL: not in that form). A NULL
+ * text is null; a time is microseconds, 0 for never. */
+void print_text(struct print *, const char *name, const char *label,
+    const char *value);
+void print_number(struct print *, const char *name, const char *label,
+    uint64_t value);
+void print_bool(struct print *, const char *name, const char *label,
+    bool value);
+void print_time(struct print *, const char *name, const char *label,
+    int64_t us);
+
+/* The two records that many operations show; a print's `each` callbacks. */
+int print_key(void *print, const struct kms_key_view *);
+int print_group(void *print, const struct kms_group_view *);
+/* One master key's attributes, one record each. */
+void print_attributes(struct print *, const char *role,
+    const struct kms_attr_report *);
+
+#endif
