@@ -117,6 +117,7 @@ bool kms_who_fits(const struct kms_who *);
 	X(34, IMPORT, "transfer.import") \
 	X(35, DRILL, "recovery.drill") \
 	X(36, PIN_RETRY, "token.retry-pin") \
+	X(37, LOG_RESTART, "log.restart") \
 	X(40, RELEASE, "key.release")
 
 enum kms_event {
@@ -149,7 +150,12 @@ struct kms_tombstone {
 	size_t attrs_len;
 };
 
-/* A FACT row: type, then bytes that its owner (quiesce, backup, …) encodes. */
+/* A FACT row: type, then bytes that its owner (quiesce, backup, …) encodes.
+ * Types are on disk for ever. */
+enum kms_fact_type {
+	KMS_FACT_HOLDS = 1, /* who keeps the store quiesced: one row */
+	KMS_FACT_LOG_RESTART = 2, /* the release log was lost, a new one begun */
+};
 struct kms_fact {
 	uint16_t type;
 	uint8_t *bytes; /* owned */
