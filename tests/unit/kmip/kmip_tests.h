@@ -1,0 +1,17 @@
+/* The parts of this test program, and what they share. */
+#ifndef TESTS_UNIT_KMIP_TESTS_H
+#define TESTS_UNIT_KMIP_TESTS_H
+
+#include <check.h>
+#include <stddef.h>
+#include <stdint.h>
+
+TCase *test_def(void);
+TCase *test_reason(void);
+TCase *test_ttlv(void);
+TCase *test_msg(void);
+
+/* Bytes written as hex with blanks; returns how many. Aborts when not hex. */
+size_t hex(const char *text, uint8_t *out, size_t cap);
+
+#endif

@@ -1,0 +1,26 @@
+/* Everything libkmip promises, in one program. */
+#include "tests/unit/kmip/kmip_tests.h"
+
+#include <stdlib.h>
+
+#include "kms/base/secret.h"
+
+int
+main(void)
+{
+	Suite *s = suite_create("kmip");
+	SRunner *sr;
+	int failed;
+
+	if (kms_secret_init(1u << 20, KMS_SECRET_OPTIONAL) != 0)
+		return EXIT_FAILURE;
+	suite_add_tcase(s, test_def());
+	suite_add_tcase(s, test_reason());
+	suite_add_tcase(s, test_ttlv());
+	suite_add_tcase(s, test_msg());
+	sr = srunner_create(s);
+	srunner_run_all(sr, CK_ENV);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
