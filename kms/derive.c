@@ -108,8 +108,8 @@ kms_phrase_check(struct kms_secret *phrase, unsigned min)
 			    "passphrase holds a byte that is not printable "
 			    "ASCII; another keyboard might not type it");
 	if (p[0] == ' ' || p[len - 1] == ' ')
-		return kms_fail(
-		    KMS_ERR_PHRASE, "passphrase begins or ends with a blank");
+		return kms_fail(KMS_ERR_PHRASE,
+		    "passphrase begins or ends with a blank");
 	if (min == 0)
 		return 0;
 	if (len < min)
@@ -121,8 +121,8 @@ kms_phrase_check(struct kms_secret *phrase, unsigned min)
 }
 
 int
-kms_phrase_join(
-    struct kms_secret *const *part, size_t n, struct kms_secret **out)
+kms_phrase_join(struct kms_secret *const *part, size_t n,
+    struct kms_secret **out)
 {
 	size_t i, len, all = 0;
 	uint8_t *p;
@@ -262,8 +262,8 @@ from_seed(const struct kms_secret *seed, const struct kms_tag *tag,
 	struct kms_tag zero;
 
 	kms_tag_zero_check(tag, &zero);
-	return kms_hkdf_expand(
-	    seed, context(info, USE_GKEY, zero.b, zero.len), KMS_KEY_LEN, out);
+	return kms_hkdf_expand(seed, context(info, USE_GKEY, zero.b, zero.len),
+	    KMS_KEY_LEN, out);
 }
 
 /* A new key's check goes into its tag; an old one's is compared. */
@@ -317,8 +317,8 @@ refuse_kind(const struct kms_tag *tag, const char *wanted)
 	default:
 		i = 0;
 	}
-	return kms_fail(
-	    KMS_ERR_USAGE, "the tag is that of %s, not of %s", is[i], wanted);
+	return kms_fail(KMS_ERR_USAGE, "the tag is that of %s, not of %s",
+	    is[i], wanted);
 }
 
 int

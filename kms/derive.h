@@ -14,8 +14,8 @@
  * KMS_ERR_PHRASE with the reason, never the phrase. */
 int kms_phrase_check(struct kms_secret *, unsigned min) KMS_MUST;
 /* 2 to 16 components joined, each preceded by its length in two bytes. */
-int kms_phrase_join(
-    struct kms_secret *const *, size_t n, struct kms_secret **) KMS_MUST;
+int kms_phrase_join(struct kms_secret *const *, size_t n, struct kms_secret **)
+    KMS_MUST;
 /* A strong phrase: 128 random bits in seven groups of letters and digits that
  * cannot be misread, and a check group. When creating, phrase_check refuses
  * a phrase of this form whose check group is wrong: it was mistyped. */

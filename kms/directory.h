@@ -22,8 +22,8 @@ struct kms_directory;
 struct kms_directory_row {
 	uint64_t id, generation;
 	uint8_t gcm[16]; /* the seal's tag: equal tag, same bytes */
-	uint32_t extra; /* internal */
-	uint8_t kind; /* enum kms_kind, never ROOT */
+	uint32_t extra;  /* internal */
+	uint8_t kind;    /* enum kms_kind, never ROOT */
 };
 
 struct kms_directory_key {
@@ -33,7 +33,7 @@ struct kms_directory_key {
 	uint8_t wrapped[KMS_WRAPPED_MAX], kcv[8];
 	uint32_t flags;
 	uint32_t row, next, prev; /* internal */
-	uint16_t slot; /* KPK that wraps it */
+	uint16_t slot;            /* KPK that wraps it */
 	uint8_t wrapped_len, state, origin;
 	struct kms_tag tag;
 };
@@ -41,7 +41,7 @@ struct kms_directory_key {
 struct kms_directory_group {
 	uint8_t name[16];
 	uint32_t row, first, last, active; /* internal */
-	uint32_t keys; /* all of them */
+	uint32_t keys;                     /* all of them */
 	uint32_t by_state[KMS_STATES + 1];
 };
 
@@ -49,8 +49,8 @@ struct kms_directory_group {
  * Empty, with room for what the root says there is (count by kind).
  * KMS_ERR_LIMIT over 2^31 rows.
  */
-int kms_directory_new(
-    const uint64_t count[KMS_KINDS + 1], struct kms_directory **) KMS_MUST;
+int kms_directory_new(const uint64_t count[KMS_KINDS + 1],
+    struct kms_directory **) KMS_MUST;
 void kms_directory_free(struct kms_directory **);
 
 /*
@@ -69,7 +69,7 @@ struct kms_directory_was {
 	bool existed;
 	struct kms_directory_row row;
 	struct kms_directory_key key; /* when it was a key */
-	uint8_t group_name[16]; /* when it was a group */
+	uint8_t group_name[16];       /* when it was a group */
 };
 
 /* Room for so many more rows of whatever kind: puts up to that number cannot
@@ -84,16 +84,17 @@ int kms_directory_reserve(struct kms_directory *, size_t rows) KMS_MUST;
 int kms_directory_put(struct kms_directory *, const struct kms_row *,
     const struct kms_record *, struct kms_directory_was *) KMS_MUST;
 /* Takes puts back, newest first. Cannot fail. */
-void kms_directory_undo(
-    struct kms_directory *, const struct kms_directory_was *, uint64_t id);
+void kms_directory_undo(struct kms_directory *,
+    const struct kms_directory_was *, uint64_t id);
 
 /* NULL when there is none. */
 const struct kms_directory_row *
 kms_directory_by_id(const struct kms_directory *, uint64_t id);
 const struct kms_directory_row *
 kms_directory_by_tag(const struct kms_directory *, const struct kms_tag *);
-const struct kms_directory_row *kms_directory_by_name(
-    const struct kms_directory *, uint64_t group, const char *name);
+const struct kms_directory_row *
+kms_directory_by_name(const struct kms_directory *, uint64_t group,
+    const char *name);
 const struct kms_directory_row *
 kms_directory_group_by_name(const struct kms_directory *, const char *name);
 /* The group's active key; the newest (highest id) when it has many. */
@@ -101,21 +102,22 @@ const struct kms_directory_row *
 kms_directory_active(const struct kms_directory *, uint64_t group);
 
 /* The wider entry of a row; NULL when it is of another kind. */
-const struct kms_directory_key *kms_directory_key(
-    const struct kms_directory *, const struct kms_directory_row *);
-const struct kms_directory_group *kms_directory_group(
-    const struct kms_directory *, const struct kms_directory_row *);
+const struct kms_directory_key *kms_directory_key(const struct kms_directory *,
+    const struct kms_directory_row *);
+const struct kms_directory_group *
+kms_directory_group(const struct kms_directory *,
+    const struct kms_directory_row *);
 /* Wrapped bytes as the sealer takes them. */
-void
-kms_directory_wrapped(const struct kms_directory_key *, struct kms_wrapped *);
+void kms_directory_wrapped(const struct kms_directory_key *,
+    struct kms_wrapped *);
 
 /*
  * Walks, in rising order of id (= of creation). kind 0: every row. Start
  * with *at = 0; NULL at the end. The second goes over one group's keys and
  * touches no others: start with NULL.
  */
-const struct kms_directory_row *
-kms_directory_next(const struct kms_directory *, unsigned kind, size_t *at);
+const struct kms_directory_row *kms_directory_next(const struct kms_directory *,
+    unsigned kind, size_t *at);
 const struct kms_directory_row *
 kms_directory_next_in_group(const struct kms_directory *, uint64_t group,
     const struct kms_directory_row *after);

@@ -172,16 +172,16 @@ decode_start(struct kms_rd *rd)
 	unsigned version = kms_rd_u8(rd);
 
 	if (magic == NULL || memcmp(magic, MAGIC, MAGIC_LEN) != 0)
-		return kms_fail(
-		    KMS_ERR_DAMAGED, "header: not one of a p11kms store");
+		return kms_fail(KMS_ERR_DAMAGED,
+		    "header: not one of a p11kms store");
 	if (version > KMS_HEADER_VERSION)
 		return kms_fail(KMS_ERR_VERSION,
 		    "header: format %u is newer than this program's %u; use "
 		    "the newer p11kms",
 		    version, KMS_HEADER_VERSION);
 	if (version != KMS_HEADER_VERSION)
-		return kms_fail(
-		    KMS_ERR_DAMAGED, "header: format %u never was", version);
+		return kms_fail(KMS_ERR_DAMAGED, "header: format %u never was",
+		    version);
 	return kms_rd_check(rd, "header");
 }
 
@@ -204,8 +204,8 @@ kms_header_decode(struct kms_header *h, const void *p, size_t len)
 	h->anchor = (flags & FLAG_ANCHOR) != 0;
 	h->n = kms_rd_u8(&rd);
 	if ((flags & ~FLAG_ANCHOR) != 0 || h->n > KMS_SLOTS_MAX)
-		return kms_fail(
-		    KMS_ERR_DAMAGED, "header: flags or number of slots");
+		return kms_fail(KMS_ERR_DAMAGED,
+		    "header: flags or number of slots");
 	for (i = 0; i < h->n && !rd.bad; i++)
 		decode_slot(&h->slot[i], &rd);
 	r = kms_rd_end(&rd, "header");
@@ -219,8 +219,8 @@ kms_header_hash(const void *p, size_t len, uint8_t out[32])
 }
 
 struct kms_header_slot *
-kms_header_find(
-    struct kms_header *h, enum kms_role role, enum kms_slot_place place)
+kms_header_find(struct kms_header *h, enum kms_role role,
+    enum kms_slot_place place)
 {
 	size_t i;
 

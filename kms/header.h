@@ -37,8 +37,8 @@ void kms_wrapped_encode(const struct kms_wrapped *, struct kms_wr *);
 void kms_wrapped_decode(struct kms_wrapped *, struct kms_rd *);
 
 /* The slot of that role and place; NULL when there is none. Borrowed. */
-struct kms_header_slot *
-kms_header_find(struct kms_header *, enum kms_role, enum kms_slot_place);
+struct kms_header_slot *kms_header_find(struct kms_header *, enum kms_role,
+    enum kms_slot_place);
 struct kms_header_slot *kms_header_by_no(struct kms_header *, uint16_t no);
 /* A number not used yet. */
 uint16_t kms_header_next_no(const struct kms_header *);

@@ -7,10 +7,10 @@
 
 struct kms_policy {
 	bool serve_gate, delete_gate, export_allowed;
-	unsigned kdf_cost; /* 2^cost iterations, 17..26 when creating */
+	unsigned kdf_cost;   /* 2^cost iterations, 17..26 when creating */
 	unsigned phrase_min; /* bytes, when creating */
 	unsigned max_groups, max_keys_per_group; /* 0: none */
-	const char *backup_path; /* NULL: none */
+	const char *backup_path;                 /* NULL: none */
 	bool backup_same_device;
 };
 
@@ -23,11 +23,11 @@ struct kms_policy {
 #define KMS_COMPONENTS_MAX 16u
 
 /* The values COMMANDS shows. */
-#define KMS_POLICY_DEFAULT \
-	{ \
+#define KMS_POLICY_DEFAULT                               \
+	{                                                \
 		.serve_gate = true, .delete_gate = true, \
-		.kdf_cost = KMS_KDF_COST_DEFAULT, \
-		.phrase_min = KMS_PHRASE_MIN_DEFAULT, \
+		.kdf_cost = KMS_KDF_COST_DEFAULT,        \
+		.phrase_min = KMS_PHRASE_MIN_DEFAULT,    \
 	}
 
 #endif

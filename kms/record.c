@@ -13,7 +13,7 @@ kms_event_name(unsigned event)
 {
 	switch (event) {
 #define X(value, name, text) \
-	case value: \
+	case value:          \
 		return text;
 		KMS_EVENT_LIST(X)
 #undef X
@@ -125,7 +125,7 @@ bool
 kms_who_fits(const struct kms_who *who)
 {
 	return text_fits(who->name) && text_fits(who->sudo_user) &&
-	       text_fits(who->host);
+	    text_fits(who->host);
 }
 
 static bool
@@ -240,11 +240,11 @@ static bool
 key_fits(const struct kms_key *k)
 {
 	return name_fits(k->name) && text_fits(k->description) &&
-	       k->tag.len > 0 && k->tag.len <= KMS_TAG_MAX &&
-	       k->state >= KMS_PRELIVE && k->state <= KMS_TERMINATED &&
-	       k->origin >= KMS_ORIGIN_RANDOM &&
-	       k->origin <= KMS_ORIGIN_IMPORT && (k->flags & ~KEY_FLAGS) == 0 &&
-	       wrapped_fits(&k->wrapped) && k->attrs_len <= KMS_ATTRS_MAX;
+	    k->tag.len > 0 && k->tag.len <= KMS_TAG_MAX &&
+	    k->state >= KMS_PRELIVE && k->state <= KMS_TERMINATED &&
+	    k->origin >= KMS_ORIGIN_RANDOM && k->origin <= KMS_ORIGIN_IMPORT &&
+	    (k->flags & ~KEY_FLAGS) == 0 && wrapped_fits(&k->wrapped) &&
+	    k->attrs_len <= KMS_ATTRS_MAX;
 }
 
 static void
@@ -291,8 +291,8 @@ static bool
 audit_fits(const struct kms_audit *a)
 {
 	return kms_who_fits(&a->who) && text_fits(a->group) &&
-	       text_fits(a->subject) && text_fits(a->reason) &&
-	       a->tag.len <= KMS_TAG_MAX;
+	    text_fits(a->subject) && text_fits(a->reason) &&
+	    a->tag.len <= KMS_TAG_MAX;
 }
 
 static void
@@ -333,9 +333,9 @@ static bool
 tombstone_fits(const struct kms_tombstone *t)
 {
 	return (t->kind == KMS_KIND_GROUP || t->kind == KMS_KIND_KEY) &&
-	       t->tag.len <= KMS_TAG_MAX && text_fits(t->group) &&
-	       text_fits(t->name) && kms_who_fits(&t->who) &&
-	       t->attrs_len <= KMS_ATTRS_MAX;
+	    t->tag.len <= KMS_TAG_MAX && text_fits(t->group) &&
+	    text_fits(t->name) && kms_who_fits(&t->who) &&
+	    t->attrs_len <= KMS_ATTRS_MAX;
 }
 
 static void
@@ -461,8 +461,8 @@ content_decode(struct kms_record *rec, struct kms_rd *rd)
 	case KMS_KIND_ROOT:
 		break;
 	}
-	return kms_fail(
-	    KMS_ERR_DAMAGED, "record of unknown kind %d", (int)rec->kind);
+	return kms_fail(KMS_ERR_DAMAGED, "record of unknown kind %d",
+	    (int)rec->kind);
 }
 
 static int
@@ -474,14 +474,14 @@ layout_check(unsigned layout)
 		    "the newer p11kms",
 		    layout, LAYOUT);
 	if (layout != LAYOUT)
-		return kms_fail(
-		    KMS_ERR_DAMAGED, "record: layout %u never was", layout);
+		return kms_fail(KMS_ERR_DAMAGED, "record: layout %u never was",
+		    layout);
 	return 0;
 }
 
 int
-kms_record_decode(
-    struct kms_record *rec, enum kms_kind kind, const void *p, size_t len)
+kms_record_decode(struct kms_record *rec, enum kms_kind kind, const void *p,
+    size_t len)
 {
 	struct kms_rd rd;
 	int r;

@@ -24,7 +24,7 @@ enum kms_kind {
 	KMS_KIND_KEY = 3,
 	KMS_KIND_AUDIT = 4,
 	KMS_KIND_TOMBSTONE = 5, /* a deleted key or group, same row id */
-	KMS_KIND_FACT = 6, /* quiesce, backups, attestation, drills */
+	KMS_KIND_FACT = 6,      /* quiesce, backups, attestation, drills */
 };
 #define KMS_KINDS 6u
 
@@ -88,36 +88,36 @@ void kms_who_decode(struct kms_who *, struct kms_rd *);
 bool kms_who_fits(const struct kms_who *);
 
 /* What is audited; values on disk for ever, names in doc/EVENTS. */
-#define KMS_EVENT_LIST(X) \
-	X(1, STORE_CREATE, "store.create") \
+#define KMS_EVENT_LIST(X)                          \
+	X(1, STORE_CREATE, "store.create")         \
 	X(2, STORE_ACCEPT, "store.accept-restore") \
-	X(3, STORE_RESTORE, "store.restore") \
-	X(4, STORE_REBIND, "store.rebind") \
-	X(5, MASTER_RESET, "master.reset") \
-	X(6, MASTER_ROTATE, "master.rotate") \
-	X(7, MASTER_RETIRE, "master.retire") \
-	X(8, HSM_ATTEST, "hsm.attest-backup") \
-	X(10, GROUP_CREATE, "group.create") \
-	X(11, GROUP_MODIFY, "group.modify") \
-	X(12, GROUP_DELETE, "group.delete") \
-	X(13, GROUP_PHRASE, "group.phrase") \
-	X(20, KEY_CREATE, "key.create") \
-	X(21, KEY_STATE, "key.state") \
-	X(22, KEY_MODIFY, "key.modify") \
-	X(23, KEY_MOVE, "key.move") \
-	X(24, KEY_ALLOWSERVE, "key.allowserve") \
-	X(25, KEY_DELETE, "key.delete") \
-	X(26, KEY_RECOVER, "key.recover") \
-	X(27, KEY_IMPORT, "key.import") \
-	X(28, KEY_ATTRIBUTE, "key.attribute") \
-	X(30, QUIESCE, "store.quiesce") \
-	X(31, UNQUIESCE, "store.unquiesce") \
-	X(32, BACKUP, "store.backup") \
-	X(33, EXPORT, "transfer.export") \
-	X(34, IMPORT, "transfer.import") \
-	X(35, DRILL, "recovery.drill") \
-	X(36, PIN_RETRY, "token.retry-pin") \
-	X(37, LOG_RESTART, "log.restart") \
+	X(3, STORE_RESTORE, "store.restore")       \
+	X(4, STORE_REBIND, "store.rebind")         \
+	X(5, MASTER_RESET, "master.reset")         \
+	X(6, MASTER_ROTATE, "master.rotate")       \
+	X(7, MASTER_RETIRE, "master.retire")       \
+	X(8, HSM_ATTEST, "hsm.attest-backup")      \
+	X(10, GROUP_CREATE, "group.create")        \
+	X(11, GROUP_MODIFY, "group.modify")        \
+	X(12, GROUP_DELETE, "group.delete")        \
+	X(13, GROUP_PHRASE, "group.phrase")        \
+	X(20, KEY_CREATE, "key.create")            \
+	X(21, KEY_STATE, "key.state")              \
+	X(22, KEY_MODIFY, "key.modify")            \
+	X(23, KEY_MOVE, "key.move")                \
+	X(24, KEY_ALLOWSERVE, "key.allowserve")    \
+	X(25, KEY_DELETE, "key.delete")            \
+	X(26, KEY_RECOVER, "key.recover")          \
+	X(27, KEY_IMPORT, "key.import")            \
+	X(28, KEY_ATTRIBUTE, "key.attribute")      \
+	X(30, QUIESCE, "store.quiesce")            \
+	X(31, UNQUIESCE, "store.unquiesce")        \
+	X(32, BACKUP, "store.backup")              \
+	X(33, EXPORT, "transfer.export")           \
+	X(34, IMPORT, "transfer.import")           \
+	X(35, DRILL, "recovery.drill")             \
+	X(36, PIN_RETRY, "token.retry-pin")        \
+	X(37, LOG_RESTART, "log.restart")          \
 	X(40, RELEASE, "key.release")
 
 enum kms_event {
@@ -154,7 +154,8 @@ struct kms_tombstone {
  * Types are on disk for ever. */
 enum kms_fact_type {
 	KMS_FACT_HOLDS = 1, /* who keeps the store quiesced: one row */
-	KMS_FACT_LOG_RESTART = 2, /* the release log was lost, a new one begun */
+	KMS_FACT_LOG_RESTART =
+	    2, /* the release log was lost, a new one begun */
 };
 struct kms_fact {
 	uint16_t type;
@@ -181,8 +182,8 @@ void kms_record_clear(struct kms_record *);
 int kms_record_encode(const struct kms_record *, struct kms_wr *) KMS_MUST;
 /* kind, id and generation are the row's (proven by the seal). Owns what it
  * allocates; KMS_ERR_DAMAGED, KMS_ERR_VERSION for a newer layout. */
-int kms_record_decode(
-    struct kms_record *, enum kms_kind, const void *, size_t) KMS_MUST;
+int kms_record_decode(struct kms_record *, enum kms_kind, const void *, size_t)
+    KMS_MUST;
 
 /* A name: 1–255 bytes of UTF-8, no control characters, no leading or
  * trailing blank. what: "group name" … KMS_ERR_USAGE. */

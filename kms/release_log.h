@@ -16,8 +16,8 @@
 
 /* How a key left; on disk for ever. */
 enum kms_use {
-	KMS_USE_WRITE = 1, /* a drive will encrypt with it: active, gated */
-	KMS_USE_READ = 2, /* a drive will decrypt: active or inactive */
+	KMS_USE_WRITE = 1,  /* a drive will encrypt with it: active, gated */
+	KMS_USE_READ = 2,   /* a drive will decrypt: active or inactive */
 	KMS_USE_CLIENT = 3, /* KMIP Get */
 	KMS_USE_EXPORT = 4, /* any state, no serve gate */
 };
@@ -25,10 +25,10 @@ enum kms_use {
 const char *kms_use_name(unsigned);
 
 struct kms_release_entry {
-	uint64_t seq; /* 1, 2, …: set by append and scan */
-	int64_t time; /* microseconds since 1970, UTC */
+	uint64_t seq;        /* 1, 2, …: set by append and scan */
+	int64_t time;        /* microseconds since 1970, UTC */
 	uint64_t generation; /* of the store when it was released */
-	uint8_t use, state; /* enum kms_use; the key's state then */
+	uint8_t use, state;  /* enum kms_use; the key's state then */
 	struct kms_tag tag;
 	char group[KMS_NAME_MAX + 1], key[KMS_NAME_MAX + 1];
 	char drive[KMS_DRIVE_TEXT + 1], volume[KMS_DRIVE_TEXT + 1];
@@ -50,21 +50,21 @@ struct kms_release_log_options {
  * A new log of a fresh random id: 0600, header and first blocks synced,
  * directory synced. Its head is for the root. EXISTS: never over a file.
  */
-int kms_release_log_create(
-    const struct kms_release_log_options *, struct kms_release_log **) KMS_MUST;
+int kms_release_log_create(const struct kms_release_log_options *,
+    struct kms_release_log **) KMS_MUST;
 
 enum kms_release_log_state {
 	KMS_RELEASE_LOG_COMPLETE = 1,
 	/* Bytes after the last good record that are none: an append that was
 	 * cut short and never acknowledged. The next append replaces them. */
 	KMS_RELEASE_LOG_TORN = 2,
-	KMS_RELEASE_LOG_SHORT = 3, /* ends before the root's head: cut */
+	KMS_RELEASE_LOG_SHORT = 3,   /* ends before the root's head: cut */
 	KMS_RELEASE_LOG_DAMAGED = 4, /* record bad_seq does not verify */
-	KMS_RELEASE_LOG_OTHER = 5, /* not the log that the root names */
+	KMS_RELEASE_LOG_OTHER = 5,   /* not the log that the root names */
 };
 struct kms_release_log_report {
 	enum kms_release_log_state state;
-	uint64_t seq; /* records that count */
+	uint64_t seq;     /* records that count */
 	uint64_t bad_seq; /* DAMAGED: the first bad one */
 };
 
@@ -86,12 +86,12 @@ void kms_release_log_close(struct kms_release_log **);
  * within wait_ms. IO "disk full" may be tried again; after any other IO the
  * log object refuses for good (the first fsync error is final).
  */
-int kms_release_log_append(
-    struct kms_release_log *, struct kms_release_entry *) KMS_MUST;
+int kms_release_log_append(struct kms_release_log *, struct kms_release_entry *)
+    KMS_MUST;
 
 /* The durable end, other processes' records included: for the root. */
-int
-kms_release_log_head(struct kms_release_log *, struct kms_log_head *) KMS_MUST;
+int kms_release_log_head(struct kms_release_log *, struct kms_log_head *)
+    KMS_MUST;
 
 /*
  * Verifies the whole chain from the first record and calls back for each;

@@ -28,14 +28,16 @@ struct kms_root {
 	uint64_t seals; /* under the current file key; refused at 2^31 */
 	uint8_t header_sha256[32], previous[32];
 	uint64_t count[KMS_KINDS + 1]; /* by kind */
-	uint8_t sum[16];               /* multiset hash over all rows but this */
+	uint8_t sum[16]; /* multiset hash over all rows but this */
 	struct kms_log_head log;
 	struct kms_proof proof[KMS_SLOTS_MAX];
 	size_t nproofs;
-	struct kms_secret *set_key, *log_key; /* owned; random, kept through rotation */
+	struct kms_secret *set_key,
+	    *log_key; /* owned; random, kept through rotation */
 };
 
 #define KMS_SEALS_MAX (UINT64_C(1) << 31)
+#define KMS_ROOT_MAX 4096u /* bytes of an encoding */
 
 void kms_root_clear(struct kms_root *);
 int kms_root_copy(struct kms_root *, const struct kms_root *) KMS_MUST;
@@ -49,7 +51,7 @@ int kms_root_hash(const struct kms_root *, uint8_t out[32]) KMS_MUST;
  * MSet-Add-Hash: the sum mod 2^128 over rows of CBC-MAC_AES(set_key) of the
  * two blocks kind(1) id(7) generation(8) | GCM tag. Batched.
  */
-struct kms_sum;
+struct kms_sum; /* one thread at a time */
 int kms_sum_new(const struct kms_secret *set_key, struct kms_sum **) KMS_MUST;
 void kms_sum_free(struct kms_sum **);
 int kms_sum_add(struct kms_sum *, uint16_t kind, uint64_t id,

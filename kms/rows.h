@@ -28,17 +28,38 @@ struct kms_rows_options {
 	unsigned wait_ms;
 };
 
-/* File 0600 in a 0700 directory, else KMS_ERR_CONFIG; missing NOTFOUND; not
- * ours or unreadable DAMAGED; newer schema VERSION; BUSY after wait_ms. */
+/*
+ * File 0600 in a 0700 directory, else KMS_ERR_CONFIG; missing NOTFOUND; not
+ * ours or unreadable DAMAGED; newer schema VERSION; BUSY after wait_ms. What
+ * a killed writer left is rolled back first. readonly: mode and owner are not
+ * looked at, and nothing is written, so that a copy on a read-only medium
+ * opens; one with an unfinished transaction does not (IO). create: EXISTS.
+ */
 int kms_rows_open(const struct kms_rows_options *, struct kms_rows **) KMS_MUST;
 void kms_rows_close(struct kms_rows **);
+
+/*
+ * Gives a store that no process has open its final name, durably and never
+ * over a file (EXISTS). A new store is made under another name and installed
+ * when it is whole. What an earlier store of the final name left unfinished
+ * would be rolled into this one: EXISTS too.
+ */
+int kms_rows_install(const char *from, const char *to) KMS_MUST;
+/* Removes a store that no process has open, durably; missing is 0. */
+int kms_rows_remove(const char *path) KMS_MUST;
 
 /* Copy 1 or 2 of the header and its stored hash. Inside a transaction or not. */
 int kms_rows_header(struct kms_rows *, unsigned copy, struct kms_wr *body,
     uint8_t sha256[32]) KMS_MUST;
 
-/* Changes when another connection has written (PRAGMA data_version). */
+/*
+ * Has another connection written (PRAGMA data_version) since the view that
+ * kms_rows_seen was last called in, or since open? Stays true until seen is
+ * called, so that a catching-up that failed is not forgotten. Call both
+ * between begin and end: then the answer is about that view.
+ */
 int kms_rows_changed(struct kms_rows *, bool *) KMS_MUST;
+int kms_rows_seen(struct kms_rows *) KMS_MUST;
 
 /* A consistent view for what follows, until kms_rows_end. */
 int kms_rows_begin_read(struct kms_rows *) KMS_MUST;
@@ -53,17 +74,21 @@ int kms_rows_put_header(struct kms_rows *, const void *, size_t,
  * the caller must open the file again and look.
  */
 int kms_rows_commit(struct kms_rows *) KMS_MUST;
+/* The disk refused a sync: what this process reads back proves nothing about
+ * what is durable, also through another connection. Final. */
+bool kms_rows_sync_failed(const struct kms_rows *);
 /* Ends a read view, rolls a write back. */
 void kms_rows_end(struct kms_rows *);
 
-/* Calls back for each row with generation > above, in any order; stops at
- * the first error, which it returns. */
+/* Calls back for each row with generation > above (the root's too), in rising
+ * order of id; stops at the first error, which it returns. The callback may
+ * get other rows, and put none. */
 int kms_rows_scan(struct kms_rows *, uint64_t above,
     int (*each)(void *, const struct kms_row *), void *) KMS_MUST;
 /* NOTFOUND when there is none. */
 int kms_rows_get(struct kms_rows *, uint64_t id, struct kms_row *) KMS_MUST;
 
-/* A consistent copy into a new file (mode 0600, synced). */
+/* A consistent copy into a new file (mode 0600, synced). EXISTS. */
 int kms_rows_copy(struct kms_rows *, const char *path) KMS_MUST;
 
 #endif

@@ -139,8 +139,8 @@ kms_seal_tag(const struct kms_row *row)
 }
 
 int
-kms_seal_open(
-    struct kms_seal *s, const struct kms_row *row, uint8_t *plain, size_t *len)
+kms_seal_open(struct kms_seal *s, const struct kms_row *row, uint8_t *plain,
+    size_t *len)
 {
 	uint8_t aad[AAD_LEN];
 	struct kms_gcm *gcm;

@@ -14,7 +14,7 @@ struct kms_siphash_key {
 };
 
 /* Result in two words; either is a hash of its own. */
-void kms_siphash(
-    const struct kms_siphash_key *, const void *, size_t, uint64_t out[2]);
+void kms_siphash(const struct kms_siphash_key *, const void *, size_t,
+    uint64_t out[2]);
 
 #endif

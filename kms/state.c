@@ -62,8 +62,8 @@ path(enum kms_state from, enum kms_state to, char *out, size_t cap)
 	out[0] = '\0';
 	for (s = (int)from; s != (int)to && at < cap;) {
 		s += step;
-		at +=
-		    (size_t)snprintf(out + at, cap - at, ", %s", table[s].name);
+		at += (size_t)snprintf(out + at, cap - at, ", %s",
+		    table[s].name);
 	}
 }
 
@@ -73,8 +73,8 @@ kms_state_check(enum kms_state from, enum kms_state to)
 	char steps[128];
 
 	if (!is_state((unsigned)from) || !is_state((unsigned)to))
-		return kms_fail(
-		    KMS_ERR_INTERNAL, "state %d to %d", (int)from, (int)to);
+		return kms_fail(KMS_ERR_INTERNAL, "state %d to %d", (int)from,
+		    (int)to);
 	if (from == to || (table[from].next & BIT(to)) != 0)
 		return 0;
 	if (to == KMS_PRELIVE)

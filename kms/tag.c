@@ -109,8 +109,8 @@ kms_tag_make(struct kms_tag *tag, enum kms_tag_kind kind, unsigned cost,
 {
 	*tag = (struct kms_tag){0};
 	if (kind == KMS_TAG_FOREIGN)
-		return kms_fail(
-		    KMS_ERR_INTERNAL, "key tag: a foreign one is not made");
+		return kms_fail(KMS_ERR_INTERNAL,
+		    "key tag: a foreign one is not made");
 	if (!cost_fits((uint8_t)kind, cost))
 		return kms_fail(KMS_ERR_LIMIT,
 		    "key tag: cost %u is outside %u to %u", cost,

@@ -20,7 +20,7 @@ enum kms_tag_kind {
 	KMS_TAG_FOREIGN = 0,
 	KMS_TAG_RANDOM = 0xB0, /* born in the token: no phrase brings it back */
 	KMS_TAG_PHRASE = 0xB1, /* PBKDF2 of its own phrase */
-	KMS_TAG_GROUP = 0xB3, /* from the group's phrase */
+	KMS_TAG_GROUP = 0xB3,  /* from the group's phrase */
 };
 
 struct kms_tag {
