@@ -97,10 +97,24 @@ $(foreach u,$(UNITS),$(eval $(call unit,$u)))
 
 unit: $(UNITS:%=$(O)/test/test-%)
 
+# Each bench/bench_X.c is a program; how it is run stands here.
+BENCHES := $(patsubst bench/%.c,$(O)/bench/%,$(wildcard bench/bench_*.c))
+BENCH_DIR ?= $(O)/bench/tmp
+
+$(O)/bench/%: $(O)/obj/bench/%.o $(TOOL_LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(L_tools)
+
+bench: all $(BENCHES:%=%.run)
+
+$(O)/bench/bench_vtape.run: $(O)/bench/bench_vtape $(O)/bin/vtaped
+	@mkdir -p $(BENCH_DIR)
+	$(O)/bench/bench_vtape $(O)/bin/vtaped $(BENCH_DIR)
+
 clean:
 	rm -rf $(O)
 
-.PHONY: all unit clean
+.PHONY: all unit bench clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(O)/obj -name '*.d' 2>/dev/null)
