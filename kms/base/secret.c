@@ -8,8 +8,10 @@
 
 #include "kms/base/log.h"
 
-/* Smallest piece of the heap: a key of 32 bytes and its length fit in 64. */
+/* OpenSSL deals out powers of two from this size on. A key and its length are
+ * 40 bytes: 64. */
 #define HEAP_PIECE 32u
+#define HEAP_LEAST 4096u
 
 struct kms_secret {
 	size_t len;
@@ -52,6 +54,10 @@ kms_secret_init(size_t bytes, enum kms_secret_mode mode)
 		heap.plain = heap.ready = true;
 		return 0;
 	}
+	/* OpenSSL aborts on these */
+	if (bytes < HEAP_LEAST || (bytes & (bytes - 1)) != 0)
+		return kms_fail(KMS_ERR_INTERNAL,
+		    "secret heap: %zu bytes are no power of two", bytes);
 	/* 1: locked and not dumped; 2: made, but not so; 0: not made */
 	r = CRYPTO_secure_malloc_init(bytes, HEAP_PIECE);
 	if (r == 0)

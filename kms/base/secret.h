@@ -24,7 +24,7 @@ enum kms_secret_mode {
 
 /*
  * Once, at start, before any other thread. bytes: size of the heap, a power
- * of two. KMS_ERR_LIMIT names RLIMIT_MEMLOCK when memory cannot be locked.
+ * of two from 4096 on. KMS_ERR_LIMIT names RLIMIT_MEMLOCK when memory cannot be locked.
  * A forked child inherits the heap but not the lock (mlock(2)).
  */
 int kms_secret_init(size_t bytes, enum kms_secret_mode) KMS_MUST;
