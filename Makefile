@@ -67,15 +67,15 @@ $(O)/lib$1.a: $(call obj,$(SRC_$1))
 	$(AR) rcs $$@ $$^
 endef
 ARCHIVES := base kms kmip hsm tape vtape
-$(foreach a,$(ARCHIVES),$(eval $(call archive,$a)))
+$(foreach a,$(ARCHIVES) tools,$(eval $(call archive,$a)))
 
 # The preload library goes into other people's programs: libc only.
 $(O)/lib/libvtape-preload.so: tape/virtual/preload.c tape/wire.c tape/wire.h
 	@mkdir -p $(@D)
 	$(CC) -I. -D_GNU_SOURCE $(WARN) -fPIC -O2 -g -fstack-protector-strong -shared -Wl,-z,relro,-z,now -o $@ tape/virtual/preload.c tape/wire.c -ldl -pthread
 
-TOOL_LIBS = $(call lib,kmip) $(call lib,kms) $(call lib,hsm) $(call lib,vtape) $(call lib,tape) $(call lib,base)
-$(O)/bin/%: $(O)/obj/tools/%.o $(call obj,$(SRC_tools)) $(TOOL_LIBS)
+TOOL_LIBS = $(call lib,tools) $(call lib,kmip) $(call lib,kms) $(call lib,hsm) $(call lib,vtape) $(call lib,tape) $(call lib,base)
+$(O)/bin/%: $(O)/obj/tools/%.o $(TOOL_LIBS)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(L_tools)
 

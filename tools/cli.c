@@ -156,6 +156,23 @@ fail_unknown(const struct cli *cli, const struct word *w)
 	    op->name, list, op->json ? " -json" : "");
 }
 
+/* Its own value follows the operation, or a '='. */
+static int
+take_operand(struct cli *cli, const struct cli_operation *op,
+    const struct word *w, const char *next)
+{
+	if (op->value == NULL && w->value != NULL)
+		return kms_fail(KMS_ERR_USAGE, "operation -%s takes no value",
+		    op->name);
+	if (op->value == NULL)
+		return 0;
+	cli->operand = w->value != NULL ? w->value : next;
+	if (cli->operand == NULL || (w->value == NULL && is_dashed(next)))
+		return kms_fail(KMS_ERR_USAGE, "operation -%s needs its %s",
+		    op->name, op->value);
+	return 0;
+}
+
 /*
  * The operation may stand anywhere with a dash, or bare as the first word.
  * Sets cli->operation, or leaves it NULL when there is none.
@@ -182,13 +199,13 @@ parse_operation(struct cli *cli, int argc, char **argv)
 			return fail_unknown(cli, &w);
 		if (op == NULL)
 			continue;
-		if (w.value != NULL)
-			return kms_fail(KMS_ERR_USAGE,
-			    "operation -%s takes no value", op->name);
 		if (cli->operation != NULL)
 			return kms_fail(KMS_ERR_USAGE,
 			    "two operations in one call: -%s and -%s",
 			    cli->operation->name, op->name);
+		r = take_operand(cli, op, &w, argv[i + 1]);
+		if (r != 0)
+			return r;
 		cli->operation = op;
 	}
 	return 0;
@@ -258,8 +275,11 @@ parse_option(struct cli *cli, int *at, int argc, char **argv)
 	int r;
 
 	split(argv[*at], &w);
-	if (find_operation(cli->program, &w) != NULL)
-		return 0; /* parse_operation took it */
+	if (find_operation(cli->program, &w) != NULL) {
+		/* parse_operation took it, and its value */
+		*at += cli->operand == argv[*at + 1] && cli->operand != NULL;
+		return 0;
+	}
 	o = find_option(table, &w);
 	if (o == NULL)
 		o = find_option(common, &w);
@@ -297,7 +317,7 @@ parse_words(struct cli *cli, int argc, char **argv)
 			r = parse_option(cli, &i, argc, argv);
 			if (r != 0)
 				return r;
-		} else if (i != 1) {
+		} else if (i != 1 && argv[i] != cli->operand) {
 			return kms_fail(KMS_ERR_USAGE,
 			    "unexpected word '%s'; a value with blanks is "
 			    "quoted",
@@ -359,7 +379,8 @@ print_usage(FILE *f, const struct cli_program *p,
 	const struct cli_option *o;
 	unsigned no = 0;
 
-	fprintf(f, "usage: %s -%s", p->name, op->name);
+	fprintf(f, "usage: %s -%s%s%s", p->name, op->name,
+	    op->value ? " " : "", op->value ? op->value : "");
 	for (o = op->options; o && o->name; o++) {
 		const char *open = o->required ? " " : " [";
 		const char *close = o->required ? "" : "]";

@@ -33,6 +33,7 @@ struct cli_operation {
 	bool json;    /* lists or reports: takes -json */
 	bool command; /* takes -- CMD ARG… */
 	int own_base; /* added to the exit status of our own failures */
+	const char *value; /* what help calls its own value; NULL: none */
 };
 
 struct cli_program {
@@ -44,6 +45,7 @@ struct cli_program {
 struct cli {
 	const struct cli_program *program;
 	const struct cli_operation *operation;
+	const char *operand; /* the operation's own value, or NULL */
 	const char *config;
 	bool json, config_given;
 	unsigned wait_ms;

@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -18,227 +16,158 @@
 #include "kms/base/log.h"
 #include "tape/virtual/server.h"
 #include "tape/wire.h"
+#include "tools/cli.h"
 
-#define VERSION "0.1"
 #define SECRET_HEAP (512u * 1024)
 #define OPERATOR_MS 60000
+#define GENERATION_DEFAULT 8u
 
-enum operation {
-	NONE,
-	LISTEN,
-	CREATE,
-	INSERT,
-	EJECT,
-	RESET,
-	STOP,
-	SHOW_HELP,
-	SHOW_VERSION
+static const struct cli_option listen_options[] = {
+    {.name = "cartridge", .value = "FILE", .help = "what is in the drive"},
+    {.name = "generation",
+	.value = "4..9",
+	.help = "LTO generation; default: the cartridge's, or 8"},
+    {.name = "lenient", .help = "manners of a widespread software VTL"},
+    {.name = "libraryowned", .help = "the library owns the keys"},
+    {.name = "noencryption", .help = "encryption is switched off"},
+    {.name = "fixedkad", .help = "key-associated data of full length only"},
+    {.name = NULL},
+};
+static const struct cli_option create_options[] = {
+    {.name = "cartridge",
+	.value = "FILE",
+	.help = "a new file",
+	.required = true},
+    {.name = "barcode",
+	.value = "B",
+	.help = "its label, such as A00001L8",
+	.required = true},
+    {.name = "generation",
+	.value = "4..9",
+	.help = "LTO generation; default: as the barcode ends (L8), or 8"},
+    {.name = "size",
+	.value = "BYTES",
+	.help = "capacity; default: the generation's"},
+    {.name = NULL},
+};
+static const struct cli_option insert_options[] = {
+    {.name = "cartridge",
+	.value = "FILE",
+	.help = "what goes in",
+	.required = true},
+    {.name = "drive",
+	.value = "SOCKET",
+	.help = "a running drive",
+	.required = true},
+    {.name = NULL},
+};
+static const struct cli_option drive_options[] = {
+    {.name = "drive",
+	.value = "SOCKET",
+	.help = "a running drive",
+	.required = true},
+    {.name = NULL},
 };
 
-struct args {
-	enum operation op;
-	const char *socket, *cartridge, *barcode, *generation, *size;
-	bool lenient, library, off, fixed;
-};
-
-static const char usage[] =
-    "usage: vtaped -listen SOCKET [-cartridge FILE] [-generation 4..9]\n"
-    "              [-lenient] [-libraryowned] [-noencryption] [-fixedkad]\n"
-    "       vtaped -create -cartridge FILE -barcode B [-generation 4..9]\n"
-    "              [-size BYTES]\n"
-    "       vtaped -insert -cartridge FILE -drive SOCKET\n"
-    "       vtaped -eject | -reset | -stop -drive SOCKET\n";
-
-/* One word of the command line: an operation, a switch, or a value's name. */
-struct word {
-	const char *name;
-	enum operation op;
-	size_t value, flag; /* offsets in struct args */
-};
-#define VALUE(m) .value = offsetof(struct args, m)
-#define FLAG(m) .flag = offsetof(struct args, m)
-
-static const struct word words[] = {
-    {.name = "listen", .op = LISTEN, VALUE(socket)},
-    {.name = "create", .op = CREATE},
-    {.name = "insert", .op = INSERT},
-    {.name = "eject", .op = EJECT},
-    {.name = "reset", .op = RESET},
-    {.name = "stop", .op = STOP},
-    {.name = "help", .op = SHOW_HELP},
-    {.name = "version", .op = SHOW_VERSION},
-    {.name = "drive", VALUE(socket)},
-    {.name = "cartridge", VALUE(cartridge)},
-    {.name = "barcode", VALUE(barcode)},
-    {.name = "generation", VALUE(generation)},
-    {.name = "size", VALUE(size)},
-    {.name = "lenient", FLAG(lenient)},
-    {.name = "libraryowned", FLAG(library)},
-    {.name = "noencryption", FLAG(off)},
-    {.name = "fixedkad", FLAG(fixed)},
-};
-
-static const struct word *
-word_find(const char *arg)
-{
-	size_t dashes = strspn(arg, "-");
-
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		if (strcmp(words[i].name, arg + dashes) != 0)
-			continue;
-		/* Only the operation may be bare. */
-		if (dashes <= 2 && (dashes > 0 || words[i].op))
-			return &words[i];
-	}
-	return NULL;
-}
-
 static int
-word_unknown(const char *arg)
+generation_option(const struct cli *cli, unsigned other, unsigned *out)
 {
-	/* A dash pasted from a manual: U+2010 to U+2015, U+2212. */
-	if (strncmp(arg, "\xE2\x80", 2) == 0 ||
-	    strncmp(arg, "\xE2\x88\x92", 3) == 0)
-		return kms_fail(KMS_ERR_USAGE,
-		    "%s: begins with a typographic dash; type a plain -", arg);
-	return kms_fail(KMS_ERR_USAGE, "%s: unknown option; see vtaped -help",
-	    arg);
-}
+	const char *given = cli_value(cli, "generation");
+	uint64_t v = other;
+	int err = given ? cli_number(given, 4, 9, &v) : 0;
 
-static int
-args_parse(int argc, char **argv, struct args *a)
-{
-	for (int i = 1; i < argc; i++) {
-		const struct word *w = word_find(argv[i]);
-		if (!w)
-			return word_unknown(argv[i]);
-		if (w->op && a->op)
-			return kms_fail(KMS_ERR_USAGE,
-			    "%s: a second operation in one call", argv[i]);
-		if (w->op)
-			a->op = w->op;
-		if (w->flag)
-			*(bool *)((char *)a + w->flag) = true;
-		if (!w->value)
-			continue;
-		if (++i == argc)
-			return kms_fail(KMS_ERR_USAGE, "-%s: needs a value",
-			    w->name);
-		*(const char **)((char *)a + w->value) = argv[i];
-	}
-	return 0;
-}
-
-static int
-number_parse(const char *text, const char *what, uint64_t *out)
-{
-	char *end;
-
-	errno = 0;
-	unsigned long long v = strtoull(text, &end, 10);
-	if (errno || end == text || *end || text[0] < '0' || text[0] > '9')
-		return kms_fail(KMS_ERR_USAGE, "-%s %s: not a number", what,
-		    text);
-	*out = v;
-	return 0;
-}
-
-static int
-needs(const char *value, const char *name)
-{
-	return value ? 0 : kms_fail(KMS_ERR_USAGE, "give -%s", name);
-}
-
-/* The generation given, or else the one a barcode ends in (L6), or 8. */
-static int
-generation_find(const struct args *a, unsigned *out)
-{
-	uint64_t v = 8;
-	size_t len = a->barcode ? strlen(a->barcode) : 0;
-
-	if (a->generation) {
-		int err = number_parse(a->generation, "generation", &v);
-		if (err)
-			return err;
-	} else if (len > 2 && a->barcode[len - 2] == 'L' &&
-	    strchr("456789", a->barcode[len - 1])) {
-		v = (uint64_t)(a->barcode[len - 1] - '0');
-	}
-	if (v < 4 || v > 9)
-		return kms_fail(KMS_ERR_USAGE, "-generation: give 4 to 9");
 	*out = (unsigned)v;
-	return 0;
+	return err ? kms_fail_add(err, "-generation") : 0;
+}
+
+/* A barcode ends in its generation: A00001L8. */
+static unsigned
+barcode_generation(const char *barcode)
+{
+	size_t len = strlen(barcode);
+
+	if (len < 2 || barcode[len - 2] != 'L' || barcode[len - 1] < '4' ||
+	    barcode[len - 1] > '9')
+		return GENERATION_DEFAULT;
+	return (unsigned)(barcode[len - 1] - '0');
 }
 
 static int
-create(const struct args *a)
+create_run(struct cli *cli)
 {
-	struct vt_label l = {.barcode = a->barcode};
+	struct vt_label l = {.barcode = cli_value(cli, "barcode")};
+	const char *size = cli_value(cli, "size");
 
-	int err = needs(a->cartridge, "cartridge");
-	if (!err)
-		err = needs(a->barcode, "barcode");
-	if (!err)
-		err = generation_find(a, &l.generation);
+	int err = generation_option(cli, barcode_generation(l.barcode),
+	    &l.generation);
 	if (err)
 		return err;
 	l.capacity = vt_personality_find(l.generation, false)->capacity;
-	if (a->size)
-		err = number_parse(a->size, "size", &l.capacity);
-	return err ? err : vt_cartridge_create(a->cartridge, &l);
-}
-
-static int
-reply_check(int n, uint8_t status, const char *cause)
-{
-	if (n < 0)
-		return kms_fail(KMS_ERR_IO, "the drive gave no answer: %s",
-		    strerror(errno));
-	return status == TAPE_GOOD ? 0 : kms_fail(KMS_ERR_DRIVE, "%s", cause);
-}
-
-/* One operator's message to a running drive. */
-static int
-operate(const struct args *a, enum wire_kind kind, const char *path)
-{
-	char cause[WIRE_SENSE_MAX + 1] = "";
-	struct wire_req q = {.kind = (uint8_t)kind};
-	size_t got, len;
-	uint8_t status, sense[WIRE_SENSE_MAX];
-
-	int err = needs(a->socket, "drive");
+	if (size)
+		err = cli_number(size, 0, INT64_MAX, &l.capacity);
 	if (err)
-		return err;
-	int fd = wire_connect(a->socket);
+		return kms_fail_add(err, "-size");
+	return vt_cartridge_create(cli_value(cli, "cartridge"), &l);
+}
+
+/* One operator's message to a running drive; a refusal comes as text. */
+static int
+operate(const struct cli *cli, enum wire_kind kind, const char *path)
+{
+	const char *drive = cli_value(cli, "drive");
+	char cause[WIRE_SENSE_MAX + 1] = "";
+	struct wire_req q = {
+	    .kind = (uint8_t)kind,
+	    .dir = path ? WIRE_OUT : WIRE_NONE,
+	    .len = path ? (uint32_t)strlen(path) : 0,
+	};
+	size_t got, len;
+	uint8_t status;
+
+	int fd = wire_connect(drive);
 	if (fd < 0)
 		return kms_fail(KMS_ERR_DRIVE,
-		    "%s: %s; is a drive running there?", a->socket,
+		    "%s: %s; is a drive running there?", drive,
 		    strerror(errno));
-	if (path) {
-		q.dir = WIRE_OUT;
-		q.len = (uint32_t)strlen(path);
-	}
-	int n = wire_exec(fd, &q, path, NULL, 0, &got, &status, sense, &len,
-	    OPERATOR_MS);
-	if (n == 0)
-		memcpy(cause, sense, len);
-	err = reply_check(n, status, cause);
+	int err = 0;
+	if (wire_exec(fd, &q, path, NULL, 0, &got, &status, (uint8_t *)cause,
+		&len, OPERATOR_MS) < 0)
+		err = kms_fail(KMS_ERR_IO, "%s: the drive gave no answer: %s",
+		    drive, strerror(errno));
+	else if (status != TAPE_GOOD)
+		err = kms_fail(KMS_ERR_DRIVE, "%s", cause);
 	close(fd);
 	return err;
 }
 
 static int
-insert(const struct args *a)
+insert_run(struct cli *cli)
 {
+	const char *name = cli_value(cli, "cartridge");
 	char path[PATH_MAX];
 
-	int err = needs(a->cartridge, "cartridge");
-	if (err)
-		return err;
-	if (!realpath(a->cartridge, path))
-		return kms_fail(KMS_ERR_NOTFOUND, "%s: %s", a->cartridge,
+	if (!realpath(name, path))
+		return kms_fail(KMS_ERR_NOTFOUND, "%s: %s", name,
 		    strerror(errno));
-	return operate(a, WIRE_INSERT, path);
+	return operate(cli, WIRE_INSERT, path);
+}
+
+static int
+eject_run(struct cli *cli)
+{
+	return operate(cli, WIRE_EJECT, NULL);
+}
+
+static int
+reset_run(struct cli *cli)
+{
+	return operate(cli, WIRE_RESET, NULL);
+}
+
+static int
+stop_run(struct cli *cli)
+{
+	return operate(cli, WIRE_STOP, NULL);
 }
 
 /* The same socket is the same drive, in every run. */
@@ -263,45 +192,28 @@ serial_make(const char *path, char out[17])
 }
 
 static int
-drive_make(const struct args *a, struct vt_cartridge **tape,
+drive_make(const struct cli *cli, struct vt_cartridge **tape,
     struct vt_drive **out)
 {
 	char serial[17];
 	struct vt_options opt = {
 	    .serial = serial,
-	    .lenient = a->lenient,
-	    .library_owns_keys = a->library,
-	    .encryption_off = a->off,
-	    .fixed_kads = a->fixed,
+	    .lenient = cli_has(cli, "lenient"),
+	    .library_owns_keys = cli_has(cli, "libraryowned"),
+	    .encryption_off = cli_has(cli, "noencryption"),
+	    .fixed_kads = cli_has(cli, "fixedkad"),
 	};
+	unsigned other = *tape ? vt_cartridge_header(*tape)->generation
+			       : GENERATION_DEFAULT;
 
-	int err = generation_find(a, &opt.generation);
-	if (!err && *tape && !a->generation)
-		opt.generation = vt_cartridge_header(*tape)->generation;
+	int err = generation_option(cli, other, &opt.generation);
 	if (!err)
-		err = serial_make(a->socket, serial);
+		err = serial_make(cli->operand, serial);
 	if (!err)
 		err = vt_drive_new(&opt, out);
 	if (!err && *tape)
 		err = vt_drive_insert(*out, tape);
 	return err;
-}
-
-/* What a tape has lost must not go unnoticed. */
-static void
-tape_report(const struct vt_cartridge *c)
-{
-	const struct vt_header *h = vt_cartridge_header(c);
-
-	kms_log(KMS_LOG_INFO, "vtape.insert", "barcode=%s objects=%llu",
-	    h->barcode, (unsigned long long)vt_cartridge_end(c));
-	if (vt_cartridge_torn(c) > 0)
-		kms_log(KMS_LOG_WARN, "vtape.torn", "barcode=%s bytes=%llu",
-		    h->barcode, (unsigned long long)vt_cartridge_torn(c));
-	if (vt_cartridge_damaged(c))
-		kms_log(KMS_LOG_ERROR, "vtape.damaged",
-		    "barcode=%s readable_objects=%llu", h->barcode,
-		    (unsigned long long)vt_cartridge_end(c));
 }
 
 /* SIGTERM and its like are read from a descriptor, by the server's poll. */
@@ -323,26 +235,27 @@ signals_open(int *fd)
 }
 
 static int
-serve(const struct args *a)
+listen_run(struct cli *cli)
 {
+	const char *cartridge = cli_value(cli, "cartridge");
 	struct vt_cartridge *tape = NULL;
 	struct vt_drive *d = NULL;
 	struct vt_server *s = NULL;
 	int stop = -1;
 
-	int err = signals_open(&stop);
-	if (!err && a->cartridge)
-		err = vt_cartridge_open(a->cartridge, &tape);
-	if (err)
-		goto out;
-	if (tape)
-		tape_report(tape);
-	err = drive_make(a, &tape, &d);
+	kms_log_open("vtaped", true, false, KMS_LOG_INFO);
+	int err = kms_secret_init(SECRET_HEAP, KMS_SECRET_OPTIONAL);
 	if (!err)
-		err = vt_server_open(a->socket, d, &s);
+		err = signals_open(&stop);
+	if (!err && cartridge)
+		err = vt_cartridge_open(cartridge, &tape);
+	if (!err)
+		err = drive_make(cli, &tape, &d);
+	if (!err)
+		err = vt_server_open(cli->operand, d, &s);
 	if (err)
 		goto out;
-	printf("listening on %s\n", a->socket);
+	printf("listening on %s\n", cli->operand);
 	fflush(stdout);
 	err = vt_server_run(s, stop);
 out:
@@ -354,58 +267,43 @@ out:
 	return err;
 }
 
-/* Keys pass through here: no core, no ptrace by others. */
-static int
-harden(void)
-{
-	const struct rlimit none = {0, 0};
+static const struct cli_operation operations[] = {
+    {.name = "listen",
+	.value = "SOCKET",
+	.help = "be a drive, until SIGTERM",
+	.options = listen_options,
+	.run = listen_run},
+    {.name = "create",
+	.help = "make a cartridge",
+	.options = create_options,
+	.run = create_run},
+    {.name = "insert",
+	.help = "put a cartridge into a running drive",
+	.options = insert_options,
+	.run = insert_run},
+    {.name = "eject",
+	.help = "take its cartridge out",
+	.options = drive_options,
+	.run = eject_run},
+    {.name = "reset",
+	.help = "switch it off and on: keys are gone",
+	.options = drive_options,
+	.run = reset_run},
+    {.name = "stop",
+	.help = "end it",
+	.options = drive_options,
+	.run = stop_run},
+    {.name = NULL},
+};
 
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ||
-	    setrlimit(RLIMIT_CORE, &none) < 0)
-		return kms_fail(KMS_ERR_IO, "hardening: %s", strerror(errno));
-	return kms_secret_init(SECRET_HEAP, KMS_SECRET_OPTIONAL);
-}
-
-static int
-run(const struct args *a)
-{
-	switch (a->op) {
-	case LISTEN:
-		return serve(a);
-	case CREATE:
-		return create(a);
-	case INSERT:
-		return insert(a);
-	case EJECT:
-		return operate(a, WIRE_EJECT, NULL);
-	case RESET:
-		return operate(a, WIRE_RESET, NULL);
-	case STOP:
-		return operate(a, WIRE_STOP, NULL);
-	case SHOW_HELP:
-		fputs(usage, stdout);
-		return 0;
-	case SHOW_VERSION:
-		puts("vtaped " VERSION);
-		return 0;
-	case NONE:
-		break;
-	}
-	return kms_fail(KMS_ERR_USAGE, "no operation; see vtaped -help");
-}
+static const struct cli_program program = {
+    .name = "vtaped",
+    .help = "a virtual LTO drive that really encrypts",
+    .operations = operations,
+};
 
 int
 main(int argc, char **argv)
 {
-	struct args a = {0};
-
-	kms_log_open("vtaped", true, false, KMS_LOG_INFO);
-	int err = harden();
-	if (!err)
-		err = args_parse(argc, argv, &a);
-	if (!err)
-		err = run(&a);
-	if (err)
-		fprintf(stderr, "vtaped: %s\n", kms_err_cause(err));
-	return kms_err_status(err);
+	return cli_main(&program, argc, argv);
 }

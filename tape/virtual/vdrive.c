@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kms/base/log.h"
+
 int
 vt_drive_new(const struct vt_options *opt, struct vt_drive **out)
 {
@@ -145,6 +147,23 @@ vt_drive_load(struct vt_drive *d)
 	d->at = 0;
 }
 
+/* What a tape has lost must not go unnoticed. */
+static void
+tape_report(const struct vt_cartridge *c)
+{
+	const char *barcode = vt_cartridge_header(c)->barcode;
+	unsigned long long end = vt_cartridge_end(c);
+
+	kms_log(KMS_LOG_INFO, "vtape.insert", "barcode=%s objects=%llu",
+	    barcode, end);
+	if (vt_cartridge_damaged(c))
+		kms_log(KMS_LOG_ERROR, "vtape.damaged",
+		    "barcode=%s readable=%llu", barcode, end);
+	else if (vt_cartridge_torn(c) > 0)
+		kms_log(KMS_LOG_WARN, "vtape.torn", "barcode=%s bytes=%llu",
+		    barcode, (unsigned long long)vt_cartridge_torn(c));
+}
+
 int
 vt_drive_insert(struct vt_drive *d, struct vt_cartridge **pc)
 {
@@ -159,6 +178,7 @@ vt_drive_insert(struct vt_drive *d, struct vt_cartridge **pc)
 		    d->kind.generation, generation);
 	d->tape = *pc;
 	*pc = NULL;
+	tape_report(d->tape);
 	vt_drive_load(d);
 	vt_drive_tell(d, NULL, VT_ATTENTION_MEDIUM);
 	return 0;
