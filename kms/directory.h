@@ -29,7 +29,7 @@ struct kms_directory_row {
 struct kms_directory_key {
 	uint64_t group; /* row id */
 	int64_t created;
-	uint8_t name[16]; /* keyed hash of group and name */
+	uint64_t name[2]; /* keyed hash of group and name */
 	uint8_t wrapped[KMS_WRAPPED_MAX], kcv[8];
 	uint32_t flags;
 	uint32_t row, next, prev; /* internal */
@@ -39,7 +39,7 @@ struct kms_directory_key {
 };
 
 struct kms_directory_group {
-	uint8_t name[16];
+	uint64_t name[2];
 	uint32_t row, first, last, active; /* internal */
 	uint32_t keys;                     /* all of them */
 	uint32_t by_state[KMS_STATES + 1];
@@ -69,7 +69,7 @@ struct kms_directory_was {
 	bool existed;
 	struct kms_directory_row row;
 	struct kms_directory_key key; /* when it was a key */
-	uint8_t group_name[16];       /* when it was a group */
+	uint64_t group_name[2];       /* when it was a group */
 };
 
 /* Room for so many more rows of whatever kind: puts up to that number cannot
