@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
-#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -110,22 +109,37 @@ reap(pid_t pid)
 	return WIFSIGNALED(st) ? 128 + WTERMSIG(st) : WEXITSTATUS(st);
 }
 
-/* True when it has ended; it is not reaped. */
+/* Has it ended? It is not reaped. */
+static bool
+is_over(pid_t pid)
+{
+	siginfo_t info = {.si_pid = 0};
+
+	if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT | WNOHANG) != 0)
+		fx_die("waitid %d", (int)pid);
+	return info.si_pid == pid;
+}
+
+/* Waits for it, by SIGCHLD: valgrind knows no pidfd. It is not reaped. */
 static bool
 ended(pid_t pid, unsigned timeout_ms)
 {
 	int64_t deadline = now_ms() + timeout_ms;
-	struct pollfd p = {.events = POLLIN};
-	int r;
+	struct timespec left;
+	sigset_t child, was;
+	int ms;
+	bool over;
 
-	p.fd = pidfd_open(pid, 0);
-	if (p.fd < 0)
-		fx_die("pidfd_open %d", (int)pid);
-	do
-		r = poll(&p, 1, left_ms(deadline));
-	while (r < 0 && errno == EINTR);
-	close(p.fd);
-	return r > 0;
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &child, &was);
+	while (!(over = is_over(pid)) && (ms = left_ms(deadline)) > 0) {
+		left.tv_sec = ms / 1000;
+		left.tv_nsec = ms % 1000 * 1000000L;
+		(void)sigtimedwait(&child, NULL, &left);
+	}
+	sigprocmask(SIG_SETMASK, &was, NULL);
+	return over;
 }
 
 /* A stream being read into memory of its own. */
