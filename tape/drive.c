@@ -19,7 +19,7 @@ note(struct tape_drive *d, const struct tape_sense *s)
 	else if (class == TAPE_SENSE_NEW_MEDIUM)
 		d->noted.medium = true;
 	else if (s->key == TAPE_KEY_ATTENTION &&
-		 class == TAPE_SENSE_KEY_CHANGED)
+	    class == TAPE_SENSE_KEY_CHANGED)
 		d->noted.key = true;
 	/* A deferred error is about an earlier command: this one was not
 	 * done (SPC-4 4.5.5). */
@@ -49,8 +49,8 @@ tape_drive_exec(struct tape_drive *d, const struct tape_cmd *cmd,
 			    what);
 			break;
 		}
-		err = tape_sense_check(
-		    reply.status, reply.sense, reply.sense_len, what, &sense);
+		err = tape_sense_check(reply.status, reply.sense,
+		    reply.sense_len, what, &sense);
 		if (!err)
 			*got = reply.got;
 		if (!err || reply.status != TAPE_CHECK || !note(d, &sense))
@@ -106,8 +106,8 @@ identify(struct tape_drive *d)
 	if (err)
 		return err;
 	if (got < INQUIRY_LEAST)
-		return kms_fail(
-		    KMS_ERR_DRIVE, "INQUIRY: only %zu bytes came", got);
+		return kms_fail(KMS_ERR_DRIVE, "INQUIRY: only %zu bytes came",
+		    got);
 	if (d->page[0] != TYPE_TAPE)
 		return kms_fail(KMS_ERR_DRIVE,
 		    "this is no tape drive (device type %02Xh); see "
@@ -166,8 +166,8 @@ tape_drive_noted(const struct tape_drive *d)
 unsigned
 tape_drive_generation(const struct tape_identity *id)
 {
-	static const char *const marks[] = {
-	    "-TD", "-HH", "ltrium ", "TRIUM ", "LTO-"};
+	static const char *const marks[] = {"-TD", "-HH", "ltrium ", "TRIUM ",
+	    "LTO-"};
 
 	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
 		const char *at = strstr(id->product, marks[i]);
@@ -192,8 +192,8 @@ tape_drive_page(struct tape_drive *d, uint8_t protocol, uint16_t page,
 	cmd.len = DRIVE_PAGE_ROOM;
 	/* The next block may have to be fetched from tape first. */
 	cmd.timeout_ms = protocol == TAPE_SP_TDE && page == TAPE_PAGE_NEXT_BLOCK
-			     ? DRIVE_TIMEOUT_TAPE_MS
-			     : DRIVE_TIMEOUT_MS;
+	    ? DRIVE_TIMEOUT_TAPE_MS
+	    : DRIVE_TIMEOUT_MS;
 	memset(d->page, 0, sizeof(d->page));
 	return tape_drive_exec(d, &cmd, what, got, s);
 }
@@ -226,8 +226,8 @@ tape_drive_status(struct tape_drive *d, struct tape_status *st)
 	size_t got;
 
 	memset(st, 0, sizeof(*st));
-	int err = tape_drive_page(
-	    d, TAPE_SP_TDE, TAPE_PAGE_STATUS, "encryption status", &got, NULL);
+	int err = tape_drive_page(d, TAPE_SP_TDE, TAPE_PAGE_STATUS,
+	    "encryption status", &got, NULL);
 	return err ? err : tape_status_decode(d->page, got, st);
 }
 
@@ -246,8 +246,8 @@ cannot_tell(const struct tape_sense *s)
 }
 
 int
-tape_drive_next(
-    struct tape_drive *d, enum tape_next *next, struct tape_next_block *b)
+tape_drive_next(struct tape_drive *d, enum tape_next *next,
+    struct tape_next_block *b)
 {
 	/* Indexed by the page's encryption status. */
 	static const enum tape_next meaning[] = {TAPE_NEXT_UNKNOWN,

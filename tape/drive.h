@@ -39,17 +39,17 @@ int tape_drive_exec(struct tape_drive *, const struct tape_cmd *,
 
 /* What unit attentions told since the drive was opened. */
 struct tape_noted {
-	bool reset; /* 29h: assume that the key is lost */
+	bool reset;  /* 29h: assume that the key is lost */
 	bool medium; /* 28h: perhaps another tape */
-	bool key; /* 2Ah/11h, 12h: parameters changed by somebody else */
+	bool key;    /* 2Ah/11h, 12h: parameters changed by somebody else */
 };
 struct tape_noted tape_drive_noted(const struct tape_drive *);
 
 enum tape_ability {
-	TAPE_ABLE, /* this host may set keys */
-	TAPE_ABLE_NOT, /* the drive knows no tape encryption */
+	TAPE_ABLE,         /* this host may set keys */
+	TAPE_ABLE_NOT,     /* the drive knows no tape encryption */
 	TAPE_SWITCHED_OFF, /* protocol 20h is hidden by drive or library */
-	TAPE_LIBRARY, /* the library owns the keys */
+	TAPE_LIBRARY,      /* the library owns the keys */
 };
 /* For listings: never an error for what a drive cannot do. */
 int tape_drive_ability(struct tape_drive *, enum tape_ability *) KMS_MUST;
@@ -59,20 +59,20 @@ const char *tape_ability_name(enum tape_ability);
 int tape_drive_medium(struct tape_drive *, bool *in) KMS_MUST;
 
 /* KMS_ERR_DRIVE, saying why, when this host cannot set keys. */
-int tape_drive_capabilities(
-    struct tape_drive *, struct tape_capabilities *) KMS_MUST;
+int tape_drive_capabilities(struct tape_drive *, struct tape_capabilities *)
+    KMS_MUST;
 
 /* What is known of the next logical block (SSC-4 8.5.2.8). */
 enum tape_next {
-	TAPE_NEXT_UNKNOWN, /* cannot tell now; not an error */
-	TAPE_NEXT_MARK, /* a filemark */
-	TAPE_NEXT_CLEAR, /* not encrypted */
+	TAPE_NEXT_UNKNOWN,     /* cannot tell now; not an error */
+	TAPE_NEXT_MARK,        /* a filemark */
+	TAPE_NEXT_CLEAR,       /* not encrypted */
 	TAPE_NEXT_UNSUPPORTED, /* encrypted, this drive cannot read it */
-	TAPE_NEXT_READABLE, /* encrypted, and the loaded key fits */
-	TAPE_NEXT_LOCKED, /* encrypted: the KAD says which key it needs */
+	TAPE_NEXT_READABLE,    /* encrypted, and the loaded key fits */
+	TAPE_NEXT_LOCKED,      /* encrypted: the KAD says which key it needs */
 };
-int tape_drive_next(
-    struct tape_drive *, enum tape_next *, struct tape_next_block *) KMS_MUST;
+int tape_drive_next(struct tape_drive *, enum tape_next *,
+    struct tape_next_block *) KMS_MUST;
 const char *tape_next_name(enum tape_next);
 
 struct tape_drive_state {
@@ -110,8 +110,8 @@ struct tape_loaded {
 	uint32_t kic;
 	struct tape_kad kad; /* as the drive reports it */
 	uint8_t algorithm, ceem;
-	bool ckod; /* the drive drops the key itself on demount */
-	bool keep; /* demounts are expected */
+	bool ckod;     /* the drive drops the key itself on demount */
+	bool keep;     /* demounts are expected */
 	bool by_block; /* the next block on tape was checked too */
 };
 

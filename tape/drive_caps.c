@@ -20,8 +20,8 @@ protocol_listed(struct tape_drive *d, bool *listed)
 	size_t got, n;
 
 	*listed = false;
-	int err = tape_drive_page(
-	    d, TAPE_SP_INFO, 0, "security protocols", &got, NULL);
+	int err = tape_drive_page(d, TAPE_SP_INFO, 0, "security protocols",
+	    &got, NULL);
 	if (err)
 		return err;
 	err = tape_protocols_decode(d->page, got, list, PROTOCOLS_MAX, &n);
@@ -32,8 +32,8 @@ protocol_listed(struct tape_drive *d, bool *listed)
 }
 
 static int
-capabilities_read(
-    struct tape_drive *d, struct tape_capabilities *c, struct tape_sense *s)
+capabilities_read(struct tape_drive *d, struct tape_capabilities *c,
+    struct tape_sense *s)
 {
 	size_t got;
 
@@ -71,7 +71,7 @@ says_no(int err, const struct tape_sense *s)
 	enum tape_sense_class c = tape_sense_find(s)->class;
 
 	return err == KMS_ERR_DRIVE &&
-	       (c == TAPE_SENSE_UNSUPPORTED || c == TAPE_SENSE_LIBRARY);
+	    (c == TAPE_SENSE_UNSUPPORTED || c == TAPE_SENSE_LIBRARY);
 }
 
 int
@@ -83,8 +83,8 @@ tape_drive_ability(struct tape_drive *d, enum tape_ability *a)
 	size_t got;
 
 	*a = TAPE_ABLE_NOT;
-	int err =
-	    tape_drive_page(d, TAPE_SP_INFO, 0, "security protocols", &got, &s);
+	int err = tape_drive_page(d, TAPE_SP_INFO, 0, "security protocols",
+	    &got, &s);
 	if (err && says_no(err, &s))
 		return 0;
 	if (!err)
@@ -99,8 +99,8 @@ tape_drive_ability(struct tape_drive *d, enum tape_ability *a)
 		return err;
 	if (err)
 		*a = tape_sense_find(&s)->class == TAPE_SENSE_LIBRARY
-			 ? TAPE_LIBRARY
-			 : TAPE_SWITCHED_OFF;
+		    ? TAPE_LIBRARY
+		    : TAPE_SWITCHED_OFF;
 	else
 		*a = c.cfg_p == CFG_PREVENTED ? TAPE_LIBRARY : TAPE_ABLE;
 	return 0;
@@ -129,7 +129,7 @@ tape_drive_state(struct tape_drive *d, struct tape_drive_state *st)
 	if (err)
 		return err;
 	st->loaded = st->status.enc != TAPE_ENC_DISABLE ||
-		     st->status.dec != TAPE_DEC_DISABLE;
+	    st->status.dec != TAPE_DEC_DISABLE;
 	/* Only for the algorithm's name. */
 	err = capabilities_read(d, &c, &s);
 	if (!err && st->loaded)

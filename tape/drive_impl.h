@@ -37,7 +37,7 @@ int tape_drive_plan(struct tape_drive *, const struct tape_load *,
 /* SECURITY PROTOCOL IN; the page lies in d->page. s may be NULL. */
 int tape_drive_page(struct tape_drive *, uint8_t protocol, uint16_t page,
     const char *what, size_t *got, struct tape_sense *s) KMS_MUST;
-int tape_drive_serial(
-    struct tape_drive *, char serial[TAPE_SERIAL_MAX + 1]) KMS_MUST;
+int tape_drive_serial(struct tape_drive *, char serial[TAPE_SERIAL_MAX + 1])
+    KMS_MUST;
 
 #endif

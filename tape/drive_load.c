@@ -25,8 +25,8 @@ spout(struct tape_drive *d, const struct tape_sde *sde, struct tape_sense *s)
 	cmd.out = kms_secret_bytes(page);
 	cmd.len = kms_secret_len(page);
 	cmd.timeout_ms = DRIVE_TIMEOUT_MS;
-	tape_cdb_spout(
-	    cmd.cdb, TAPE_SP_TDE, TAPE_PAGE_SET_ENCRYPTION, (uint32_t)cmd.len);
+	tape_cdb_spout(cmd.cdb, TAPE_SP_TDE, TAPE_PAGE_SET_ENCRYPTION,
+	    (uint32_t)cmd.len);
 	err = tape_drive_exec(d, &cmd,
 	    sde->key ? "setting the key" : "clearing the key", &got, s);
 	kms_secret_free(&page);
@@ -54,8 +54,8 @@ static bool
 status_same(const struct tape_status *a, const struct tape_status *b)
 {
 	return a->enc == b->enc && a->dec == b->dec && a->kic == b->kic &&
-	       tape_kad_same(a->kad.u, a->kad.u_len, b->kad.u, b->kad.u_len) &&
-	       tape_kad_same(a->kad.a, a->kad.a_len, b->kad.a, b->kad.a_len);
+	    tape_kad_same(a->kad.u, a->kad.u_len, b->kad.u, b->kad.u_len) &&
+	    tape_kad_same(a->kad.a, a->kad.a_len, b->kad.a, b->kad.a_len);
 }
 
 static bool
@@ -67,8 +67,8 @@ status_off(const struct tape_status *s)
 static int
 unproven(const char *what)
 {
-	return kms_fail(
-	    KMS_ERR_UNPROVEN, "the drive did not prove the key: %s", what);
+	return kms_fail(KMS_ERR_UNPROVEN, "the drive did not prove the key: %s",
+	    what);
 }
 
 /* The data encryption status page against what was sent. */
@@ -93,11 +93,12 @@ proof_of_status(const struct drive_plan *p, const struct tape_sde *sde,
 		return unproven("the library took over its parameters");
 	if (sde->enc != TAPE_ENC_ENCRYPT)
 		return 0;
-	if (!tape_kad_same(
-		now->kad.u, now->kad.u_len, sde->kad.u, sde->kad.u_len))
+	if (!tape_kad_same(now->kad.u, now->kad.u_len, sde->kad.u,
+		sde->kad.u_len))
 		return unproven("it reports another key tag");
-	if (sde->kad.a_len > 0 && !tape_kad_same(now->kad.a, now->kad.a_len,
-				      sde->kad.a, sde->kad.a_len))
+	if (sde->kad.a_len > 0 &&
+	    !tape_kad_same(now->kad.a, now->kad.a_len, sde->kad.a,
+		sde->kad.a_len))
 		return unproven("it reports another A-KAD");
 	return 0;
 }
@@ -209,8 +210,8 @@ spout_failed(struct tape_drive *d, const struct drive_plan *p, int err)
 	if (tape_drive_clear(d))
 		return fail_after(KMS_ERR_UNPROVEN, cause,
 		    "the drive may hold a key and could not be cleared");
-	return fail_after(
-	    known ? err : KMS_ERR_UNPROVEN, cause, "the drive was cleared");
+	return fail_after(known ? err : KMS_ERR_UNPROVEN, cause,
+	    "the drive was cleared");
 }
 
 static int
@@ -227,8 +228,8 @@ proof_failed(struct tape_drive *d, int err)
 }
 
 int
-tape_drive_load(
-    struct tape_drive *d, const struct tape_load *l, struct tape_loaded *out)
+tape_drive_load(struct tape_drive *d, const struct tape_load *l,
+    struct tape_loaded *out)
 {
 	struct drive_plan p;
 	struct tape_sde sde = {.scope = TAPE_SCOPE_ALL};
@@ -276,10 +277,10 @@ tape_drive_prove(struct tape_drive *d, const struct tape_loaded *l)
 	if (strcmp(serial, d->id.serial) != 0)
 		return lost("another drive answers at this node");
 	if (now.enc != l->enc || now.dec != l->dec)
-		return lost(
-		    l->ckod ? "its modes are off; if the program unloads the "
-			      "tape, use -keep_on_unload"
-			    : "its modes have changed");
+		return lost(l->ckod
+			? "its modes are off; if the program unloads the "
+			  "tape, use -keep_on_unload"
+			: "its modes have changed");
 	if (now.kic != l->kic || now.algorithm != l->algorithm)
 		return lost("the key instance counter has changed: somebody "
 			    "loaded another key");
@@ -304,9 +305,9 @@ clear_once(struct tape_drive *d)
 
 	int err = tape_drive_status(d, &now);
 	/* Some drives refuse index 0 even when all is switched off. */
-	sde.algorithm = d->algorithm		? d->algorithm
-			: !err && now.algorithm ? now.algorithm
-						: 1;
+	sde.algorithm = d->algorithm ? d->algorithm
+	    : !err && now.algorithm  ? now.algorithm
+				     : 1;
 	err = spout_either(d, &sde);
 	if (tape_drive_status(d, &now) == 0) {
 		if (status_off(&now))

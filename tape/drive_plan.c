@@ -112,8 +112,8 @@ ckod_read(struct tape_drive *d, bool *able)
 }
 
 int
-tape_drive_plan(
-    struct tape_drive *d, const struct tape_load *l, struct drive_plan *p)
+tape_drive_plan(struct tape_drive *d, const struct tape_load *l,
+    struct drive_plan *p)
 {
 	struct tape_capabilities c;
 	bool ckod_c = false;

@@ -21,8 +21,8 @@ struct guard {
 static void
 guard_begin(struct guard *g)
 {
-	static const int ends[] = {
-	    SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
+	static const int ends[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1,
+	    SIGUSR2};
 	struct sigaction a;
 
 	sigemptyset(&g->held);
@@ -112,8 +112,8 @@ spawn_error(const char *program, int e)
 	if (e == EACCES)
 		return kms_fail(KMS_ERR_DENIED,
 		    "%s: not executable; nothing was run", program);
-	return kms_fail(
-	    KMS_ERR_IO, "%s: %s; nothing was run", program, strerror(e));
+	return kms_fail(KMS_ERR_IO, "%s: %s; nothing was run", program,
+	    strerror(e));
 }
 
 /*
@@ -129,17 +129,17 @@ job_spawn(const struct tape_job *job, const struct guard *g, pid_t *pid)
 	const char **env = environment(job->env);
 
 	if (!env)
-		return kms_fail(
-		    KMS_ERR_MEMORY, "%s: out of memory", job->argv[0]);
+		return kms_fail(KMS_ERR_MEMORY, "%s: out of memory",
+		    job->argv[0]);
 	int e = posix_spawnattr_init(&attr);
 	if (e == 0) {
 		sigemptyset(&defaults);
 		sigaddset(&defaults, SIGPIPE);
 		posix_spawnattr_setsigdefault(&attr, &defaults);
 		posix_spawnattr_setsigmask(&attr, &g->before);
-		posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK |
-						    POSIX_SPAWN_SETSIGDEF |
-						    POSIX_SPAWN_RESETIDS);
+		posix_spawnattr_setflags(&attr,
+		    POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+			POSIX_SPAWN_RESETIDS);
 		e = posix_spawnp(pid, job->argv[0], NULL, &attr, job->argv,
 		    (char *const *)(const void *)env);
 		posix_spawnattr_destroy(&attr);

@@ -34,7 +34,7 @@ static bool
 is_letter(uint8_t c)
 {
 	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-	       (c >= '0' && c <= '9');
+	    (c >= '0' && c <= '9');
 }
 
 /* "ABC" and 18 hexadecimal digits, as key managers print a DKi. */

@@ -40,14 +40,14 @@ struct tape_name {
  * and nine bytes: IBM's key managers, LTFS). Names over 32 bytes are left
  * out. Returns how many; 0: the tape names no key.
  */
-size_t
-tape_kad_names(const struct tape_kad *, struct tape_name[TAPE_NAMES_MAX]);
+size_t tape_kad_names(const struct tape_kad *,
+    struct tape_name[TAPE_NAMES_MAX]);
 
 /* Is tag one of the names? */
 bool tape_kad_has(const struct tape_kad *, const uint8_t *tag, size_t len);
 
 /* Equal but for padding at the end. */
-bool
-tape_kad_same(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len);
+bool tape_kad_same(const uint8_t *a, size_t a_len, const uint8_t *b,
+    size_t b_len);
 
 #endif

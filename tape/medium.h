@@ -11,7 +11,7 @@
 /* "" where the cartridge does not say: many have no barcode in the chip. */
 struct tape_medium {
 	char barcode[TAPE_ATTRIBUTE_MAX + 1]; /* attribute 0806h */
-	char serial[TAPE_ATTRIBUTE_MAX + 1]; /* attribute 0401h */
+	char serial[TAPE_ATTRIBUTE_MAX + 1];  /* attribute 0401h */
 };
 
 /* READ ATTRIBUTE (SPC-4 6.16). No tape, or a drive without the command, is

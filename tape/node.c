@@ -54,8 +54,8 @@ attribute_read(const char *sysfs, const char *sg, const char *name,
 }
 
 static void
-text_read(
-    const char *sysfs, const char *sg, const char *name, char *out, size_t cap)
+text_read(const char *sysfs, const char *sg, const char *name, char *out,
+    size_t cap)
 {
 	uint8_t raw[ATTRIBUTE_ROOM];
 	size_t len;
@@ -132,8 +132,8 @@ node_read(const char *sysfs, const char *sg, struct tape_node *out)
 }
 
 static int
-sg_from_tape(
-    const char *sysfs, const char *spec, unsigned no, char *sg, size_t cap)
+sg_from_tape(const char *sysfs, const char *spec, unsigned no, char *sg,
+    size_t cap)
 {
 	char path[PATH_ROOM];
 
@@ -210,8 +210,8 @@ list_add(struct tape_node **list, size_t *n, const struct tape_node *one)
 	struct tape_node *more = realloc(*list, (*n + 1) * sizeof(**list));
 
 	if (!more)
-		return kms_fail(
-		    KMS_ERR_MEMORY, "list of drives: out of memory");
+		return kms_fail(KMS_ERR_MEMORY,
+		    "list of drives: out of memory");
 	more[(*n)++] = *one;
 	*list = more;
 	return 0;
@@ -233,9 +233,9 @@ tape_node_list(const char *sysfs, struct tape_node **list, size_t *n)
 		return kms_fail(KMS_ERR_LIMIT, "%s: path too long", sysfs);
 	DIR *d = opendir(path);
 	if (!d)
-		return errno == ENOENT ? 0
-				       : kms_fail(KMS_ERR_IO, "%s: %s", path,
-					     strerror(errno));
+		return errno == ENOENT
+		    ? 0
+		    : kms_fail(KMS_ERR_IO, "%s: %s", path, strerror(errno));
 	while (!err && (e = readdir(d)) != NULL)
 		if (strncmp(e->d_name, "sg", 2) == 0 &&
 		    numbered(e->d_name + 2, "", &no) &&

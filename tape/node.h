@@ -14,7 +14,7 @@
 /* Fields are "" where the kernel does not say. sgN numbers move over
  * reboots: the serial is what identifies a drive. */
 struct tape_node {
-	char sg[TAPE_NODE_MAX]; /* "/dev/sg3" */
+	char sg[TAPE_NODE_MAX];  /* "/dev/sg3" */
 	char nst[TAPE_NODE_MAX]; /* "/dev/nst0": non-rewinding */
 	char vendor[9], product[17], revision[5], serial[65];
 };
@@ -24,13 +24,13 @@ struct tape_node {
  * KMS_ERR_NOTFOUND when the kernel has no such drive; KMS_ERR_USAGE for
  * nodes that cannot work, with the reason (lin_tape's refuse SG_IO).
  */
-int tape_node_find(
-    const char *sysfs, const char *spec, struct tape_node *) KMS_MUST;
+int tape_node_find(const char *sysfs, const char *spec, struct tape_node *)
+    KMS_MUST;
 
 /* All tape drives, by number; *list is malloc'ed, the caller frees it. None
  * is 0 and n = 0. */
-int
-tape_node_list(const char *sysfs, struct tape_node **list, size_t *n) KMS_MUST;
+int tape_node_list(const char *sysfs, struct tape_node **list, size_t *n)
+    KMS_MUST;
 
 /* Finds and opens. node may be NULL; for vtape: its sg is the spec (cut to
  * what fits) and the rest is "". */

@@ -61,8 +61,8 @@ tape_cdb_spout(uint8_t cdb[12], uint8_t protocol, uint16_t page, uint32_t len)
  * announces twelve bytes more than it sends.
  */
 static int
-page_open(
-    const uint8_t *p, size_t len, uint16_t want, size_t fixed, struct kms_rd *r)
+page_open(const uint8_t *p, size_t len, uint16_t want, size_t fixed,
+    struct kms_rd *r)
 {
 	struct kms_rd head;
 
@@ -114,8 +114,8 @@ tape_page_list_decode(const uint8_t *p, size_t len, uint16_t want_page,
 }
 
 void
-tape_page_list_encode(
-    struct kms_wr *w, uint16_t page, const uint16_t *list, size_t n)
+tape_page_list_encode(struct kms_wr *w, uint16_t page, const uint16_t *list,
+    size_t n)
 {
 	size_t at = page_begin(w, page);
 
@@ -125,8 +125,8 @@ tape_page_list_encode(
 }
 
 int
-tape_protocols_decode(
-    const uint8_t *p, size_t len, uint8_t *list, size_t cap, size_t *n)
+tape_protocols_decode(const uint8_t *p, size_t len, uint8_t *list, size_t cap,
+    size_t *n)
 {
 	struct kms_rd r;
 
@@ -193,18 +193,20 @@ algorithm_encode(struct kms_wr *w, const struct tape_algorithm *a)
 	kms_wr_u8(w, a->index);
 	kms_wr_u8(w, 0);
 	kms_wr_u16(w, DESCRIPTOR_BODY);
-	kms_wr_u8(w, put_bit(a->avfmv, 7) | put_bit(a->sdk_c, 6) |
-			 put_bit(a->mac_c, 5) | put_bit(a->ded_c, 4) |
-			 put_bits(a->decrypt_c, 2, 2) |
-			 put_bits(a->encrypt_c, 0, 2));
-	kms_wr_u8(w, put_bits(a->avfclp, 6, 2) | put_bits(a->nonce, 4, 2) |
-			 put_bit(a->kadf_c, 3) | put_bit(a->vcelb_c, 2) |
-			 put_bit(a->u_fixed, 1) | put_bit(a->a_fixed, 0));
+	kms_wr_u8(w,
+	    put_bit(a->avfmv, 7) | put_bit(a->sdk_c, 6) | put_bit(a->mac_c, 5) |
+		put_bit(a->ded_c, 4) | put_bits(a->decrypt_c, 2, 2) |
+		put_bits(a->encrypt_c, 0, 2));
+	kms_wr_u8(w,
+	    put_bits(a->avfclp, 6, 2) | put_bits(a->nonce, 4, 2) |
+		put_bit(a->kadf_c, 3) | put_bit(a->vcelb_c, 2) |
+		put_bit(a->u_fixed, 1) | put_bit(a->a_fixed, 0));
 	kms_wr_u16(w, a->u_max);
 	kms_wr_u16(w, a->a_max);
 	kms_wr_u16(w, a->key_len);
-	kms_wr_u8(w, put_bits(a->dkad_c, 6, 2) | put_bits(a->eemc_c, 4, 2) |
-			 put_bits(a->rdmc_c, 1, 3) | put_bit(a->earem, 0));
+	kms_wr_u8(w,
+	    put_bits(a->dkad_c, 6, 2) | put_bits(a->eemc_c, 4, 2) |
+		put_bits(a->rdmc_c, 1, 3) | put_bit(a->earem, 0));
 	kms_wr_u8(w, put_bits(a->eedk_max, 0, 4));
 	kms_wr_u16(w, a->msdk);
 	kms_wr_u16(w, a->eedk_size);
@@ -213,14 +215,14 @@ algorithm_encode(struct kms_wr *w, const struct tape_algorithm *a)
 }
 
 int
-tape_capabilities_decode(
-    const uint8_t *p, size_t len, struct tape_capabilities *c)
+tape_capabilities_decode(const uint8_t *p, size_t len,
+    struct tape_capabilities *c)
 {
 	struct kms_rd r;
 
 	memset(c, 0, sizeof(*c));
-	int err =
-	    page_open(p, len, TAPE_PAGE_CAPABILITIES, CAPABILITIES_FIXED, &r);
+	int err = page_open(p, len, TAPE_PAGE_CAPABILITIES, CAPABILITIES_FIXED,
+	    &r);
 	if (err)
 		return err;
 	uint8_t b = kms_rd_u8(&r);
@@ -288,11 +290,13 @@ tape_management_encode(struct kms_wr *w, const struct tape_management *m)
 	size_t at = page_begin(w, TAPE_PAGE_MANAGEMENT);
 
 	kms_wr_u8(w, put_bit(m->lock_c, 0));
-	kms_wr_u8(w, put_bit(m->ckod_c, 2) | put_bit(m->ckorp_c, 1) |
-			 put_bit(m->ckorl_c, 0));
+	kms_wr_u8(w,
+	    put_bit(m->ckod_c, 2) | put_bit(m->ckorp_c, 1) |
+		put_bit(m->ckorl_c, 0));
 	kms_wr_u8(w, 0);
-	kms_wr_u8(w, put_bit(m->aitn_c, 2) | put_bit(m->local_c, 1) |
-			 put_bit(m->public_c, 0));
+	kms_wr_u8(w,
+	    put_bit(m->aitn_c, 2) | put_bit(m->local_c, 1) |
+		put_bit(m->public_c, 0));
 	kms_wr_zero(w, 8);
 	kms_wr_fill(w, at, 2);
 }
@@ -367,8 +371,8 @@ tape_kads_decode(struct kms_rd *r, struct tape_kad *k)
 }
 
 static void
-kad_encode(
-    struct kms_wr *w, uint8_t type, uint8_t auth, const uint8_t *p, size_t len)
+kad_encode(struct kms_wr *w, uint8_t type, uint8_t auth, const uint8_t *p,
+    size_t len)
 {
 	if (len == 0)
 		return;
@@ -423,14 +427,15 @@ tape_status_encode(struct kms_wr *w, const struct tape_status *s)
 {
 	size_t at = page_begin(w, TAPE_PAGE_STATUS);
 
-	kms_wr_u8(
-	    w, put_bits(s->nexus_scope, 5, 3) | put_bits(s->key_scope, 0, 3));
+	kms_wr_u8(w,
+	    put_bits(s->nexus_scope, 5, 3) | put_bits(s->key_scope, 0, 3));
 	kms_wr_u8(w, (uint8_t)s->enc);
 	kms_wr_u8(w, (uint8_t)s->dec);
 	kms_wr_u8(w, s->algorithm);
 	kms_wr_u32(w, s->kic);
-	kms_wr_u8(w, put_bits(s->control, 4, 3) | put_bit(s->vcelb, 3) |
-			 put_bits(s->ceems, 1, 2) | put_bit(s->rdmd, 0));
+	kms_wr_u8(w,
+	    put_bits(s->control, 4, 3) | put_bit(s->vcelb, 3) |
+		put_bits(s->ceems, 1, 2) | put_bit(s->rdmd, 0));
 	kms_wr_u8(w, s->kad_format);
 	kms_wr_u16(w, s->asdk);
 	kms_wr_zero(w, 8);
@@ -465,8 +470,8 @@ tape_next_block_encode(struct kms_wr *w, const struct tape_next_block *b)
 	size_t at = page_begin(w, TAPE_PAGE_NEXT_BLOCK);
 
 	kms_wr_u64(w, b->object);
-	kms_wr_u8(
-	    w, put_bits(b->compression, 4, 4) | put_bits(b->encryption, 0, 4));
+	kms_wr_u8(w,
+	    put_bits(b->compression, 4, 4) | put_bits(b->encryption, 0, 4));
 	kms_wr_u8(w, b->algorithm);
 	kms_wr_u8(w, put_bit(b->emes, 1) | put_bit(b->rdmds, 0));
 	kms_wr_u8(w, b->kad_format);

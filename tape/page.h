@@ -19,7 +19,7 @@
 enum tape_page {
 	TAPE_PAGE_IN_SUPPORT = 0x0000,
 	TAPE_PAGE_OUT_SUPPORT = 0x0001,
-	TAPE_PAGE_CAPABILITIES = 0x0010, /* SPIN */
+	TAPE_PAGE_CAPABILITIES = 0x0010,   /* SPIN */
 	TAPE_PAGE_SET_ENCRYPTION = 0x0010, /* SPOUT */
 	TAPE_PAGE_KEY_FORMATS = 0x0011,
 	TAPE_PAGE_MANAGEMENT = 0x0012,
@@ -69,7 +69,7 @@ struct tape_status {
 	enum tape_enc_mode enc;
 	enum tape_dec_mode dec;
 	uint8_t algorithm;
-	uint32_t kic; /* key instance counter */
+	uint32_t kic;    /* key instance counter */
 	uint8_t control; /* who sets the parameters: 0..4 */
 	bool vcelb, rdmd;
 	uint8_t ceems, kad_format;
@@ -99,32 +99,32 @@ struct tape_sde {
 };
 
 /* CDBs of 12 bytes. */
-void
-tape_cdb_spin(uint8_t cdb[12], uint8_t protocol, uint16_t page, uint32_t alloc);
-void
-tape_cdb_spout(uint8_t cdb[12], uint8_t protocol, uint16_t page, uint32_t len);
+void tape_cdb_spin(uint8_t cdb[12], uint8_t protocol, uint16_t page,
+    uint32_t alloc);
+void tape_cdb_spout(uint8_t cdb[12], uint8_t protocol, uint16_t page,
+    uint32_t len);
 
 /* Data-in pages. decode: 0 or KMS_ERR_DRIVE naming page and field. len is
  * what was received. encode: into a writer, whose error is sticky. */
 int tape_page_list_decode(const uint8_t *, size_t, uint16_t want_page,
     uint16_t *list, size_t cap, size_t *n) KMS_MUST;
-void tape_page_list_encode(
-    struct kms_wr *, uint16_t page, const uint16_t *list, size_t n);
+void tape_page_list_encode(struct kms_wr *, uint16_t page, const uint16_t *list,
+    size_t n);
 /* Protocol 00h page 0000h: the supported protocols. */
-int tape_protocols_decode(
-    const uint8_t *, size_t, uint8_t *list, size_t cap, size_t *n) KMS_MUST;
+int tape_protocols_decode(const uint8_t *, size_t, uint8_t *list, size_t cap,
+    size_t *n) KMS_MUST;
 void tape_protocols_encode(struct kms_wr *, const uint8_t *list, size_t n);
-int tape_capabilities_decode(
-    const uint8_t *, size_t, struct tape_capabilities *) KMS_MUST;
-void
-tape_capabilities_encode(struct kms_wr *, const struct tape_capabilities *);
-int tape_management_decode(
-    const uint8_t *, size_t, struct tape_management *) KMS_MUST;
+int tape_capabilities_decode(const uint8_t *, size_t,
+    struct tape_capabilities *) KMS_MUST;
+void tape_capabilities_encode(struct kms_wr *,
+    const struct tape_capabilities *);
+int tape_management_decode(const uint8_t *, size_t, struct tape_management *)
+    KMS_MUST;
 void tape_management_encode(struct kms_wr *, const struct tape_management *);
 int tape_status_decode(const uint8_t *, size_t, struct tape_status *) KMS_MUST;
 void tape_status_encode(struct kms_wr *, const struct tape_status *);
-int tape_next_block_decode(
-    const uint8_t *, size_t, struct tape_next_block *) KMS_MUST;
+int tape_next_block_decode(const uint8_t *, size_t, struct tape_next_block *)
+    KMS_MUST;
 void tape_next_block_encode(struct kms_wr *, const struct tape_next_block *);
 
 /* Data-out page. encode writes into a secret, for it carries the key.

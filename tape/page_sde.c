@@ -32,9 +32,10 @@ tape_sde_encode(const struct tape_sde *s, struct kms_secret **page)
 	kms_wr_u16(&w, TAPE_PAGE_SET_ENCRYPTION);
 	kms_wr_u16(&w, (uint16_t)(len - 4));
 	kms_wr_u8(&w, (uint8_t)((unsigned)s->scope << 5 | (s->lock ? 1u : 0u)));
-	kms_wr_u8(&w, (uint8_t)((s->ceem & 3u) << 6 | (s->rdmc & 3u) << 4 |
-				(s->sdk ? 8u : 0u) | (s->ckod ? 4u : 0u) |
-				(s->ckorp ? 2u : 0u) | (s->ckorl ? 1u : 0u)));
+	kms_wr_u8(&w,
+	    (uint8_t)((s->ceem & 3u) << 6 | (s->rdmc & 3u) << 4 |
+		(s->sdk ? 8u : 0u) | (s->ckod ? 4u : 0u) |
+		(s->ckorp ? 2u : 0u) | (s->ckorl ? 1u : 0u)));
 	kms_wr_u8(&w, (uint8_t)s->enc);
 	kms_wr_u8(&w, (uint8_t)s->dec);
 	kms_wr_u8(&w, s->algorithm);
@@ -58,8 +59,8 @@ static int
 bad_field(size_t *field, size_t at)
 {
 	*field = at;
-	return kms_fail(
-	    KMS_ERR_DRIVE, "page to set encryption: byte %zu is not valid", at);
+	return kms_fail(KMS_ERR_DRIVE,
+	    "page to set encryption: byte %zu is not valid", at);
 }
 
 /* The fixed part; reserved bits must be zero. */

@@ -201,7 +201,7 @@ static void
 field_encode(const struct tape_sense *s, uint8_t *p)
 {
 	p[0] = (uint8_t)(0x80 | (s->field_in_cdb ? 0x40 : 0) |
-			 (s->has_bit ? 0x08 | (s->bit & 7) : 0));
+	    (s->has_bit ? 0x08 | (s->bit & 7) : 0));
 	kms_put16(p + 1, s->field);
 }
 
@@ -217,7 +217,7 @@ static uint8_t
 stream_encode(const struct tape_sense *s)
 {
 	return (uint8_t)((s->filemark ? 0x80 : 0) | (s->eom ? 0x40 : 0) |
-			 (s->ili ? 0x20 : 0));
+	    (s->ili ? 0x20 : 0));
 }
 
 /* SPC-4 4.5.3. p holds what came, cut at its own additional length. */
@@ -242,8 +242,8 @@ fixed_decode(const uint8_t *in, size_t len, struct tape_sense *s)
 }
 
 static void
-descriptor_take(
-    uint8_t type, const uint8_t *body, size_t len, struct tape_sense *s)
+descriptor_take(uint8_t type, const uint8_t *body, size_t len,
+    struct tape_sense *s)
 {
 	if (type == 0x00 && len >= 10) {
 		s->has_info = (body[0] & 0x80) != 0;
@@ -299,8 +299,8 @@ tape_sense_decode(const uint8_t *p, size_t len, struct tape_sense *s)
 static size_t
 fixed_encode(const struct tape_sense *s, uint8_t *out)
 {
-	out[0] =
-	    (uint8_t)((s->deferred ? 0x71 : 0x70) | (s->has_info ? 0x80 : 0));
+	out[0] = (uint8_t)((s->deferred ? 0x71 : 0x70) |
+	    (s->has_info ? 0x80 : 0));
 	out[2] = (uint8_t)((s->key & 0xF) | stream_encode(s));
 	if (s->has_info)
 		kms_put32(out + 3, (uint32_t)s->info);
@@ -344,8 +344,8 @@ descriptors_encode(const struct tape_sense *s, uint8_t *out)
 }
 
 size_t
-tape_sense_encode(
-    const struct tape_sense *s, bool descriptor, uint8_t out[TAPE_SENSE_ROOM])
+tape_sense_encode(const struct tape_sense *s, bool descriptor,
+    uint8_t out[TAPE_SENSE_ROOM])
 {
 	memset(out, 0, TAPE_SENSE_ROOM);
 	return descriptor ? descriptors_encode(s, out) : fixed_encode(s, out);
@@ -373,8 +373,8 @@ status_error(uint8_t status, const char *what)
 	switch (status) {
 	case TAPE_BUSY:
 	case TAPE_SET_FULL:
-		return kms_fail(
-		    KMS_ERR_BUSY, "%s: the drive is busy; try again", what);
+		return kms_fail(KMS_ERR_BUSY,
+		    "%s: the drive is busy; try again", what);
 	case TAPE_RESERVED:
 		return kms_fail(KMS_ERR_BUSY,
 		    "%s: reservation conflict: another host holds the drive; "

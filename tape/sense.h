@@ -51,24 +51,24 @@ struct tape_sense {
 
 /* What a caller acts on. */
 enum tape_sense_class {
-	TAPE_SENSE_NOTHING, /* no sense, recovered, informational */
-	TAPE_SENSE_ATTENTION, /* unit attention without meaning for keys */
-	TAPE_SENSE_NEW_MEDIUM, /* another tape: the key may be the wrong one */
-	TAPE_SENSE_KEY_LOST, /* reset or power on: assume so */
+	TAPE_SENSE_NOTHING,     /* no sense, recovered, informational */
+	TAPE_SENSE_ATTENTION,   /* unit attention without meaning for keys */
+	TAPE_SENSE_NEW_MEDIUM,  /* another tape: the key may be the wrong one */
+	TAPE_SENSE_KEY_LOST,    /* reset or power on: assume so */
 	TAPE_SENSE_KEY_CHANGED, /* by another nexus or the library */
 	TAPE_SENSE_NOT_READY,
 	TAPE_SENSE_NO_MEDIUM,
-	TAPE_SENSE_BLANK, /* nothing written here: "cannot tell" */
+	TAPE_SENSE_BLANK,      /* nothing written here: "cannot tell" */
 	TAPE_SENSE_KEY_NEEDED, /* encrypted block, decryption off */
 	TAPE_SENSE_WRONG_KEY,
 	TAPE_SENSE_CLEAR_BLOCK, /* block in clear while only decrypting */
 	TAPE_SENSE_TAMPERED,
-	TAPE_SENSE_LIMIT, /* too many wrong keys; unload first */
-	TAPE_SENSE_LIBRARY, /* the library owns the keys */
+	TAPE_SENSE_LIMIT,       /* too many wrong keys; unload first */
+	TAPE_SENSE_LIBRARY,     /* the library owns the keys */
 	TAPE_SENSE_UNSUPPORTED, /* this drive or page knows no encryption */
-	TAPE_SENSE_REFUSED, /* a field of what was sent */
-	TAPE_SENSE_SECURITY, /* other refusals of group 74h */
-	TAPE_SENSE_FAILED, /* everything else */
+	TAPE_SENSE_REFUSED,     /* a field of what was sent */
+	TAPE_SENSE_SECURITY,    /* other refusals of group 74h */
+	TAPE_SENSE_FAILED,      /* everything else */
 };
 
 /* One line of the table: err is the code to return, todo the advice. */
@@ -82,8 +82,8 @@ struct tape_sense_rule {
  * Cut-off sense is read as far as it goes. */
 bool tape_sense_decode(const uint8_t *, size_t, struct tape_sense *);
 /* Fixed (70h) or descriptor (72h) format; returns the length. */
-size_t tape_sense_encode(
-    const struct tape_sense *, bool descriptor, uint8_t out[TAPE_SENSE_ROOM]);
+size_t tape_sense_encode(const struct tape_sense *, bool descriptor,
+    uint8_t out[TAPE_SENSE_ROOM]);
 
 /* Never NULL. */
 const struct tape_sense_rule *tape_sense_find(const struct tape_sense *);

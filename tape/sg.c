@@ -81,8 +81,8 @@ sg_reopen(struct sg *s)
 
 	if (s->fd >= 0)
 		return 0;
-	int fd =
-	    sg_cmds_open_flags(s->node, O_RDWR | O_NONBLOCK | O_CLOEXEC, 0);
+	int fd = sg_cmds_open_flags(s->node, O_RDWR | O_NONBLOCK | O_CLOEXEC,
+	    0);
 	if (fd < 0)
 		return open_failed(s->node, -fd);
 	s->fd = fd;
@@ -109,8 +109,8 @@ transport_failed(const struct sg *s)
 	int host = get_scsi_pt_transport_err(s->pt) & 0xFFFF;
 
 	if (host == DID_TIME_OUT)
-		return kms_fail(
-		    KMS_ERR_TIMEOUT, "%s: no answer in time", s->node);
+		return kms_fail(KMS_ERR_TIMEOUT, "%s: no answer in time",
+		    s->node);
 	if (host == DID_NO_CONNECT)
 		return kms_fail(KMS_ERR_IO, "%s: the drive is gone", s->node);
 	return kms_fail(KMS_ERR_IO, "%s: %s", s->node,
@@ -125,8 +125,8 @@ os_failed(const struct sg *s, int e)
 	case EACCES:
 		return denied(s->node);
 	case ETIMEDOUT:
-		return kms_fail(
-		    KMS_ERR_TIMEOUT, "%s: no answer in time", s->node);
+		return kms_fail(KMS_ERR_TIMEOUT, "%s: no answer in time",
+		    s->node);
 	case ENODEV:
 	case ENXIO:
 		return kms_fail(KMS_ERR_IO, "%s: the drive is gone", s->node);
@@ -136,8 +136,8 @@ os_failed(const struct sg *s, int e)
 }
 
 static void
-reply_take(
-    const struct sg *s, const struct tape_cmd *cmd, struct tape_reply *reply)
+reply_take(const struct sg *s, const struct tape_cmd *cmd,
+    struct tape_reply *reply)
 {
 	int status = get_scsi_pt_status_response(s->pt);
 	int sense = get_scsi_pt_sense_len(s->pt);
@@ -150,14 +150,14 @@ reply_take(
 		reply->status = 0x02;
 	if (sense > 0)
 		reply->sense_len = (size_t)sense < TAPE_SENSE_MAX
-				       ? (size_t)sense
-				       : TAPE_SENSE_MAX;
+		    ? (size_t)sense
+		    : TAPE_SENSE_MAX;
 	if (cmd->dir != TAPE_IN)
 		return;
 	reply->got = cmd->len;
 	if (resid > 0)
-		reply->got =
-		    (size_t)resid < cmd->len ? cmd->len - (size_t)resid : 0;
+		reply->got = (size_t)resid < cmd->len ? cmd->len - (size_t)resid
+						      : 0;
 }
 
 static int
@@ -174,8 +174,8 @@ sg_send(struct sg *s, const struct tape_cmd *cmd, struct tape_reply *reply)
 	if (r < 0)
 		return os_failed(s, -r);
 	if (r == SCSI_PT_DO_TIMEOUT)
-		return kms_fail(
-		    KMS_ERR_TIMEOUT, "%s: no answer in time", s->node);
+		return kms_fail(KMS_ERR_TIMEOUT, "%s: no answer in time",
+		    s->node);
 	if (r > 0)
 		return kms_fail(KMS_ERR_INTERNAL,
 		    "%s: SCSI pass-through refused the command (%d)", s->node,

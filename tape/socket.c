@@ -53,8 +53,8 @@ socket_exec(struct tape_transport *t, const struct tape_cmd *cmd,
 
 	memset(reply, 0, sizeof(*reply));
 	if (cmd->len > WIRE_DATA_MAX || cmd->cdb_len > WIRE_CDB_MAX)
-		return kms_fail(
-		    KMS_ERR_INTERNAL, "%s: command too large", s->path);
+		return kms_fail(KMS_ERR_INTERNAL, "%s: command too large",
+		    s->path);
 	if (cmd->dir == TAPE_IN)
 		memset(cmd->in, 0, cmd->len);
 	int err = socket_connect(s);
@@ -62,9 +62,9 @@ socket_exec(struct tape_transport *t, const struct tape_cmd *cmd,
 		return err == KMS_ERR_NOTFOUND ? KMS_ERR_IO : err;
 	q.cdb_len = cmd->cdb_len;
 	memcpy(q.cdb, cmd->cdb, cmd->cdb_len);
-	q.dir = cmd->dir == TAPE_OUT  ? WIRE_OUT
-		: cmd->dir == TAPE_IN ? WIRE_IN
-				      : WIRE_NONE;
+	q.dir = cmd->dir == TAPE_OUT ? WIRE_OUT
+	    : cmd->dir == TAPE_IN    ? WIRE_IN
+				     : WIRE_NONE;
 	q.len = cmd->dir == TAPE_NONE ? 0 : (uint32_t)cmd->len;
 	if (wire_exec(s->fd, &q, cmd->out, cmd->in,
 		cmd->dir == TAPE_IN ? cmd->len : 0, &reply->got, &reply->status,

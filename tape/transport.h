@@ -21,15 +21,15 @@ struct tape_cmd {
 	uint8_t cdb_len;
 	enum tape_dir dir;
 	const uint8_t
-	    *out; /* TAPE_OUT: borrowed; may hold a key: never logged */
+	    *out;    /* TAPE_OUT: borrowed; may hold a key: never logged */
 	uint8_t *in; /* TAPE_IN: zeroed by the transport first */
-	size_t len; /* bytes to send, or room for bytes to receive */
+	size_t len;  /* bytes to send, or room for bytes to receive */
 	unsigned timeout_ms;
 };
 
 struct tape_reply {
 	uint8_t status; /* SAM status byte */
-	size_t got; /* TAPE_IN: bytes received, never more than len */
+	size_t got;     /* TAPE_IN: bytes received, never more than len */
 	uint8_t sense[TAPE_SENSE_MAX];
 	size_t sense_len;
 };

@@ -22,7 +22,7 @@
 
 enum wire_kind {
 	WIRE_SCSI = 1,
-	WIRE_RESET = 2, /* power cycle: key gone, unit attention for all */
+	WIRE_RESET = 2,  /* power cycle: key gone, unit attention for all */
 	WIRE_INSERT = 3, /* data: path of a cartridge file, absolute */
 	WIRE_EJECT = 4,
 	WIRE_STOP = 5,
