@@ -14,13 +14,13 @@ enum { KAD_U = 0x00, KAD_A = 0x01 };
 static bool
 bit(uint8_t byte, unsigned n)
 {
-	return (byte >> n & 1u) != 0;
+	return ((unsigned)byte >> n & 1u) != 0;
 }
 
 static uint8_t
 bits(uint8_t byte, unsigned low, unsigned width)
 {
-	return (uint8_t)(byte >> low & ((1u << width) - 1));
+	return (uint8_t)((unsigned)byte >> low & ((1u << width) - 1));
 }
 
 static uint8_t
@@ -229,7 +229,11 @@ tape_capabilities_decode(const uint8_t *p, size_t len,
 	c->extdecc = bits(b, 2, 2);
 	c->cfg_p = bits(b, 0, 2);
 	kms_rd_skip(&r, 15);
-	while (kms_rd_left(&r) > 0) {
+	/* A descriptor must begin within the page and be whole in what came:
+	 * a captured page of two algorithms counts four bytes too few. */
+	size_t end = PAGE_HEAD + r.len;
+	kms_rd_init(&r, p + CAPABILITIES_FIXED, len - CAPABILITIES_FIXED);
+	while (CAPABILITIES_FIXED + r.at < end) {
 		struct kms_rd body;
 
 		uint8_t index = kms_rd_u8(&r);

@@ -1,0 +1,31 @@
+#include <stdlib.h>
+
+#include "tests/unit/tape/suite.h"
+
+#include "kms/base/secret.h"
+
+int
+main(void)
+{
+	if (kms_secret_init(1 << 16, KMS_SECRET_OPTIONAL))
+		return EXIT_FAILURE;
+	Suite *s = suite_create("tape");
+	suite_add_tcase(s, page_tests());
+	suite_add_tcase(s, sde_tests());
+	suite_add_tcase(s, sense_tests());
+	suite_add_tcase(s, wire_tests());
+	suite_add_tcase(s, socket_tests());
+	suite_add_tcase(s, keys_tests());
+	suite_add_tcase(s, node_tests());
+	suite_add_tcase(s, sg_tests());
+	suite_add_tcase(s, drive_tests());
+	suite_add_tcase(s, medium_tests());
+	suite_add_tcase(s, load_tests());
+	suite_add_tcase(s, hostile_tests());
+	suite_add_tcase(s, job_tests());
+	SRunner *r = srunner_create(s);
+	srunner_run_all(r, CK_ENV);
+	int failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
