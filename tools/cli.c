@@ -5,23 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kms/base/log.h"
+
 #define WAIT_DEFAULT_MS 10000u
 #define WAIT_MAX_S 86400u
-
-static const struct cli_option common[] = {
-    {.name = "config",
-	.value = "FILE",
-	.help = "instead of $P11KMS_CONFIG, "
-		"else " CLI_CONFIG_DEFAULT},
-    {.name = "wait",
-	.value = "TIME",
-	.help = "how long a busy store is "
-		"waited for (10s)"},
-    {.name = "json", .help = "answer as JSON"},
-    {.name = "help", .help = "this text"},
-    {.name = "version", .help = "the version"},
-    {.name = NULL},
-};
 
 /* One word taken apart: "--kgname=X" is name "kgname", value "X". */
 struct word {
@@ -124,7 +111,7 @@ guess(const struct cli *cli, const struct word *w)
 	for (op = cli->program->operations; op->name != NULL; op++)
 		if (is_prefix(w, op->name))
 			return op->name;
-	for (opt = common; opt->name != NULL; opt++)
+	for (opt = cli_common; opt->name != NULL; opt++)
 		if (is_prefix(w, opt->name))
 			return opt->name;
 	return NULL;
@@ -282,7 +269,7 @@ parse_option(struct cli *cli, int *at, int argc, char **argv)
 	}
 	o = find_option(table, &w);
 	if (o == NULL)
-		o = find_option(common, &w);
+		o = find_option(cli_common, &w);
 	if (o == NULL ||
 	    (strcmp(o->name, "json") == 0 && cli->operation &&
 		!cli->operation->json))
@@ -372,72 +359,6 @@ check_complete(const struct cli *cli)
 	return 0;
 }
 
-static void
-print_usage(FILE *f, const struct cli_program *p,
-    const struct cli_operation *op)
-{
-	const struct cli_option *o;
-	unsigned no = 0;
-
-	fprintf(f, "usage: %s -%s%s%s", p->name, op->name,
-	    op->value ? " " : "", op->value ? op->value : "");
-	for (o = op->options; o && o->name; o++) {
-		const char *open = o->required ? " " : " [";
-		const char *close = o->required ? "" : "]";
-
-		if (o->one_of != 0) {
-			open = o->one_of == no ? " | " : " (";
-			close = o[1].name && o[1].one_of == o->one_of ? ""
-								      : ")";
-			no = o->one_of;
-		}
-		fprintf(f, "%s-%s%s%s%s", open, o->name, o->value ? " " : "",
-		    o->value ? o->value : "", close);
-	}
-	fprintf(f, "%s%s\n  %s\n", op->json ? " [-json]" : "",
-	    op->command ? " -- CMD ARG…" : "", op->help);
-}
-
-static void
-print_options(FILE *f, const struct cli_option *o, bool json)
-{
-	for (; o && o->name; o++)
-		if (json || strcmp(o->name, "json") != 0)
-			fprintf(f, "  -%-18s %s\n", o->name, o->help);
-}
-
-static int
-help_text(const struct cli *cli, char **text)
-{
-	const struct cli_program *p = cli->program;
-	const struct cli_operation *op = cli->operation;
-	size_t len;
-	FILE *f = open_memstream(text, &len);
-
-	if (f == NULL)
-		return kms_fail(KMS_ERR_MEMORY, "help: %s", strerror(errno));
-	if (op != NULL) {
-		print_usage(f, p, op);
-		print_options(f, op->options, true);
-		print_options(f, common, op->json);
-	} else {
-		fprintf(f, "%s: %s\n\n", p->name, p->help);
-		for (op = p->operations; op->name != NULL; op++)
-			fprintf(f, "  -%-18s %s\n", op->name, op->help);
-		fprintf(f,
-		    "\n%s -OPERATION -help shows its options. One dash "
-		    "or two; names in full.\nExit status: 0 done, 1 failed, "
-		    "2 usage, 3 not found, 4 wrong passphrase or PIN, 5 token\n"
-		    "unavailable, 6 store damaged or rolled back, 7 drive "
-		    "refused or not proven, 8 refused\nby a gate or state, "
-		    "9 busy.\n",
-		    p->name);
-	}
-	if (fclose(f) != 0)
-		return kms_fail(KMS_ERR_MEMORY, "help: %s", strerror(errno));
-	return 0;
-}
-
 /* -help and -version are answered whatever else the line says. */
 static bool
 asks(int argc, char **argv, const char *what)
@@ -472,7 +393,7 @@ cli_parse(const struct cli_program *program, int argc, char **argv,
 	if (r != 0)
 		return r;
 	if (asks(argc, argv, "help"))
-		return help_text(cli, text);
+		return cli_help(cli, text);
 	if (asks(argc, argv, "version"))
 		return asprintf(text, "%s %s\n", program->name, CLI_VERSION) < 0
 		    ? kms_fail(KMS_ERR_MEMORY, "version: out of memory")
@@ -504,60 +425,6 @@ cli_has(const struct cli *cli, const char *name)
 	return cli_value(cli, name) != NULL;
 }
 
-int
-cli_number(const char *s, uint64_t min, uint64_t max, uint64_t *out)
-{
-	char *end;
-
-	*out = 0;
-	errno = 0;
-	if (s[0] >= '0' && s[0] <= '9')
-		*out = strtoull(s, &end, 10);
-	else
-		end = NULL;
-	if (end == NULL || *end != '\0' || errno != 0 || *out < min ||
-	    *out > max)
-		return kms_fail(KMS_ERR_USAGE,
-		    "'%s' is not a number from %llu to %llu", s,
-		    (unsigned long long)min, (unsigned long long)max);
-	return 0;
-}
-
-/* Seconds in the unit that ends the text; 0 when it has none. */
-static uint64_t
-unit_of(const char *s, size_t len)
-{
-	switch (len > 1 ? s[len - 1] : '\0') {
-	case 'd':
-		return 86400;
-	case 'h':
-		return 3600;
-	case 'm':
-		return 60;
-	case 's':
-		return 1;
-	default:
-		return 0;
-	}
-}
-
-int
-cli_duration(const char *s, uint64_t *seconds)
-{
-	char digits[10] = "";
-	size_t len = strlen(s);
-	uint64_t unit = unit_of(s, len), n = 0;
-
-	*seconds = 0;
-	if (unit != 0 && len <= sizeof(digits))
-		memcpy(digits, s, len - 1);
-	if (digits[0] == '\0' || cli_number(digits, 0, UINT32_MAX, &n) != 0)
-		return kms_fail(KMS_ERR_USAGE,
-		    "'%s' is not a time such as 90d, 12h, 30m or 30s", s);
-	*seconds = n * unit;
-	return 0;
-}
-
 /* A listing that did not reach its reader is a failure, even if all else
  * was done. */
 static int
@@ -578,6 +445,7 @@ cli_main(const struct cli_program *program, int argc, char **argv)
 	int r;
 
 	harden_start(&cli.harden);
+	kms_log_open(program->name, true, false, KMS_LOG_WARN);
 	r = cli_parse(program, argc, argv, &cli, &text);
 	if (r == 0 && text != NULL)
 		fputs(text, stdout);
@@ -586,9 +454,10 @@ cli_main(const struct cli_program *program, int argc, char **argv)
 	if (r == 0)
 		r = flush_output();
 	free(text);
-	if (r == 0)
+	if (r != 0)
+		fprintf(stderr, "%s: %s\n", program->name, kms_err_cause(r));
+	if (r == 0 || cli.status != 0)
 		return cli.status;
-	fprintf(stderr, "%s: %s\n", program->name, kms_err_cause(r));
 	return (cli.operation != NULL ? cli.operation->own_base : 0) +
 	    kms_err_status(r);
 }

@@ -24,6 +24,12 @@ struct cli_option {
 	unsigned one_of; /* not 0: exactly one option of this number is given */
 };
 
+#define CLI_FLAG(name, help) {name, NULL, help, false, 0}
+#define CLI_VALUE(name, value, help) {name, value, help, false, 0}
+#define CLI_REQUIRED(name, value, help) {name, value, help, true, 0}
+#define CLI_ONE_OF(no, name, value, help) {name, value, help, false, no}
+#define CLI_END {NULL, NULL, NULL, false, 0}
+
 struct cli;
 
 struct cli_operation {
@@ -65,6 +71,11 @@ int cli_main(const struct cli_program *, int argc, char **argv);
  */
 int cli_parse(const struct cli_program *, int argc, char **argv, struct cli *,
     char **text) KMS_MUST;
+
+/* Help for the operation, or for the program without one; free(3) it. */
+int cli_help(const struct cli *, char **text) KMS_MUST;
+/* -config, -wait, -json, -help, -version. */
+extern const struct cli_option cli_common[];
 
 /* The option's value, "" for a flag, NULL when it was not given. The name is
  * one of the operation's table. */

@@ -117,8 +117,8 @@ set_lock(enum kms_secret_mode *to, const char *value)
 	*to = required ? KMS_SECRET_LOCKED : KMS_SECRET_OPTIONAL;
 	if (required || strcmp(value, "optional") == 0)
 		return 0;
-	return kms_fail(KMS_ERR_CONFIG,
-	    "'%s' is neither required nor optional", value);
+	return kms_fail(KMS_ERR_CONFIG, "'%s' is neither required nor optional",
+	    value);
 }
 
 static int

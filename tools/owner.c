@@ -100,8 +100,14 @@ owner_return(struct owner *o)
 		    strerror(errno));
 	if (o->became)
 		harden_again();
+	owner_forget(o);
+	return r;
+}
+
+void
+owner_forget(struct owner *o)
+{
 	o->became = false;
 	free(o->groups);
 	o->groups = NULL;
-	return r;
 }

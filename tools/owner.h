@@ -27,5 +27,7 @@ int owner_become(struct owner *, const char *path) KMS_MUST;
 /* Back to the caller, for a drive's device or another's program. Nothing is
  * done when nothing was changed. */
 int owner_return(struct owner *) KMS_MUST;
+/* At the end of a process that stays the owner: frees only. */
+void owner_forget(struct owner *);
 
 #endif

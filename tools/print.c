@@ -11,7 +11,6 @@
 
 struct print {
 	enum print_form form;
-	const char *array;
 	json_t *root, *list, *record; /* JSON; list and record are borrowed */
 	FILE *text;                   /* the other forms, into bytes */
 	char *bytes;
@@ -20,8 +19,16 @@ struct print {
 	int r; /* sticky */
 };
 
+enum print_form
+print_form(const struct cli *cli)
+{
+	if (cli->json)
+		return PRINT_JSON;
+	return cli_has(cli, "noverbose") ? PRINT_LINES : PRINT_RECORDS;
+}
+
 int
-print_new(enum print_form form, const char *array, struct print **out)
+print_new(enum print_form form, const char *list, struct print **out)
 {
 	struct print *p = calloc(1, sizeof(*p));
 
@@ -29,23 +36,17 @@ print_new(enum print_form form, const char *array, struct print **out)
 	if (p == NULL)
 		return kms_fail(KMS_ERR_MEMORY, "output: %s", strerror(errno));
 	p->form = form;
-	p->array = array;
 	p->first_field = p->first_record = true;
-	if (form == PRINT_JSON) {
+	if (form == PRINT_JSON)
 		p->root = p->record = json_object();
-		if (array != NULL) {
-			p->list = json_array();
-			p->record = NULL;
-			if (json_object_set_new(p->root, array, p->list) != 0)
-				p->r = KMS_ERR_MEMORY;
-		}
-	} else {
+	else
 		p->text = open_memstream(&p->bytes, &p->len);
-	}
-	if (p->r != 0 || (p->root == NULL && p->text == NULL)) {
+	if (p->root == NULL && p->text == NULL) {
 		print_free(&p);
 		return kms_fail(KMS_ERR_MEMORY, "output: out of memory");
 	}
+	if (list != NULL)
+		print_list(p, list);
 	*out = p;
 	return 0;
 }
@@ -98,6 +99,16 @@ print_end(struct print **pp)
 
 	print_free(pp);
 	return r;
+}
+
+void
+print_list(struct print *p, const char *name)
+{
+	if (p->form != PRINT_JSON)
+		return;
+	p->list = json_array();
+	if (p->list == NULL || json_object_set_new(p->root, name, p->list) != 0)
+		p->r = KMS_ERR_MEMORY;
 }
 
 void
@@ -174,6 +185,14 @@ print_time(struct print *p, const char *name, const char *label, int64_t us)
 	print_text(p, name, label, us != 0 ? text : NULL);
 }
 
+void
+print_count(struct print *p, const char *label, size_t n)
+{
+	if (p->form == PRINT_RECORDS)
+		fprintf(p->text, "%s%-22s: %zu\n", p->first_record ? "" : "\n",
+		    label, n);
+}
+
 int
 print_key(void *print, const struct kms_key_view *view)
 {
@@ -217,18 +236,29 @@ print_group(void *print, const struct kms_group_view *view)
 }
 
 void
-print_attributes(struct print *p, const char *role,
+print_attributes(struct print *p, const char *role, const char *origin,
     const struct kms_attr_report *report)
 {
 	const struct kms_attr_line *line = report->line;
-	size_t i;
 
-	for (i = 0; i < report->n && i < KMS_ATTR_LINES; i++) {
+	if (p->form != PRINT_JSON)
+		fprintf(p->text, "%s%s%s, mechanism %s\n", role,
+		    origin != NULL ? " from " : "",
+		    origin != NULL ? origin : "", kms_mech_name(report->mech));
+	for (size_t i = 0; i < report->n && i < KMS_ATTR_LINES; i++) {
+		if (p->form != PRINT_JSON) {
+			fprintf(p->text,
+			    "  %-26s required %-14s found %-16s"
+			    " %s\n",
+			    line[i].name, line[i].required, line[i].found,
+			    line[i].ok ? "good" : "BAD");
+			continue;
+		}
 		print_record(p);
-		print_text(p, "key", "Master Key", role);
-		print_text(p, "name", "Attribute", line[i].name);
-		print_text(p, "required", "Required", line[i].required);
-		print_text(p, "found", "Found", line[i].found);
-		print_bool(p, "ok", "Good", line[i].ok);
+		print_text(p, "key", NULL, role);
+		print_text(p, "name", NULL, line[i].name);
+		print_text(p, "required", NULL, line[i].required);
+		print_text(p, "found", NULL, line[i].found);
+		print_bool(p, "ok", NULL, line[i].ok);
 	}
 }

@@ -9,18 +9,24 @@
 #include "kms/base/sealer.h"
 #include "kms/group.h"
 #include "kms/key.h"
+#include "tools/cli.h"
 
 struct print;
 
 enum print_form { PRINT_RECORDS, PRINT_LINES, PRINT_JSON };
 
-/* array: the JSON name of a list of records; NULL: one flat object. */
-int print_new(enum print_form, const char *array, struct print **) KMS_MUST;
+/* What -json and -noverbose ask for. */
+enum print_form print_form(const struct cli *);
+
+/* list: as print_list; NULL: fields of one object come first. */
+int print_new(enum print_form, const char *list, struct print **) KMS_MUST;
 /* Writes to standard output, frees and nulls; the sticky error of all calls
  * before. print_free drops what was collected. */
 int print_end(struct print **) KMS_MUST;
 void print_free(struct print **);
 
+/* From here on records follow, in JSON as an array of this name. */
+void print_list(struct print *, const char *name);
 /* Begins the next record of a list. */
 void print_record(struct print *);
 
@@ -35,11 +41,15 @@ void print_bool(struct print *, const char *name, const char *label,
 void print_time(struct print *, const char *name, const char *label,
     int64_t us);
 
+/* The trailer of a listing of records: "Number of Keys: 3". */
+void print_count(struct print *, const char *label, size_t n);
+
 /* The two records that many operations show; a print's `each` callbacks. */
 int print_key(void *print, const struct kms_key_view *);
 int print_group(void *print, const struct kms_group_view *);
-/* One master key's attributes, one record each. */
-void print_attributes(struct print *, const char *role,
+/* One master key's attributes: a table, in JSON one record each. origin may
+ * be NULL. */
+void print_attributes(struct print *, const char *role, const char *origin,
     const struct kms_attr_report *);
 
 #endif
