@@ -89,7 +89,9 @@ void kms_release_log_close(struct kms_release_log **);
 int kms_release_log_append(struct kms_release_log *, struct kms_release_entry *)
     KMS_MUST;
 
-/* The durable end, other processes' records included: for the root. */
+/* The durable end, other processes' records included: for the root. Fails as
+ * append does on a log that takes no records: the root then keeps the head it
+ * has, or the cut could no longer be proven. */
 int kms_release_log_head(struct kms_release_log *, struct kms_log_head *)
     KMS_MUST;
 

@@ -1,0 +1,378 @@
+/* Appending: turns between threads, the lock between processes, one write
+ * and one sync for all who wait. */
+#include "kms/release_log_impl.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* The file grows by zeroed blocks, so that an append into them changes no
+ * metadata, and so that a full disk is met before a record is written. */
+#define CHUNK (64u << 10)
+#define BATCH 64u /* records in one write */
+#define LOCK_NAP_MS 2
+
+static int
+io_fail(const struct kms_release_log *log, const char *what)
+{
+	return kms_fail(KMS_ERR_IO, "%s: %s: %s", log->path, what,
+	    strerror(errno));
+}
+
+/* --- turns ------------------------------------------------------------- */
+
+static struct timespec
+deadline_in(unsigned ms)
+{
+	struct timespec t = {0};
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_sec += ms / 1000;
+	t.tv_nsec += (long)(ms % 1000) * 1000000;
+	if (t.tv_nsec >= 1000000000) {
+		t.tv_sec++;
+		t.tv_nsec -= 1000000000;
+	}
+	return t;
+}
+
+static int
+busy_fail(const struct kms_release_log *log)
+{
+	return kms_fail(KMS_ERR_BUSY, "%s: busy for over %u ms; try again",
+	    log->path, log->wait_ms);
+}
+
+int
+kms_log_take_turn(struct kms_release_log *log)
+{
+	struct timespec until = deadline_in(log->wait_ms);
+	int r = 0;
+
+	pthread_mutex_lock(&log->lock);
+	while (log->busy && r != ETIMEDOUT)
+		r = pthread_cond_timedwait(&log->turn, &log->lock, &until);
+	r = log->busy ? busy_fail(log) : 0;
+	if (r == 0)
+		log->busy = true;
+	pthread_mutex_unlock(&log->lock);
+	return r;
+}
+
+void
+kms_log_end_turn(struct kms_release_log *log)
+{
+	pthread_mutex_lock(&log->lock);
+	log->busy = false;
+	pthread_cond_broadcast(&log->turn);
+	pthread_mutex_unlock(&log->lock);
+}
+
+/* --- the file, with the turn ------------------------------------------- */
+
+/* flock(2) has no deadline of its own. */
+int
+kms_log_lock_file(struct kms_release_log *log)
+{
+	const struct timespec nap = {.tv_nsec = LOCK_NAP_MS * 1000000L};
+	int how = log->readonly ? LOCK_SH : LOCK_EX;
+	unsigned waited;
+
+	for (waited = 0;; waited += LOCK_NAP_MS) {
+		if (flock(log->file.fd, how | LOCK_NB) == 0)
+			return 0;
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return io_fail(log, "flock");
+		if (waited >= log->wait_ms)
+			return busy_fail(log);
+		(void)nanosleep(&nap, NULL);
+	}
+}
+
+void
+kms_log_unlock_file(struct kms_release_log *log)
+{
+	(void)flock(log->file.fd, LOCK_UN);
+}
+
+/* A log that another process put aside must not get more records. */
+static int
+check_named(struct kms_release_log *log)
+{
+	struct stat a, b;
+
+	if (fstat(log->file.fd, &a) != 0)
+		return io_fail(log, "stat");
+	if (lstat(log->path, &b) == 0 && a.st_dev == b.st_dev &&
+	    a.st_ino == b.st_ino)
+		return 0;
+	return kms_fail(KMS_ERR_DAMAGED,
+	    "%s: the release log was removed or replaced; open the store "
+	    "again",
+	    log->path);
+}
+
+/* Verifies what follows the end, up to the last good record. */
+int
+kms_log_catch_up(struct kms_release_log *log, enum kms_log_step *step)
+{
+	struct kms_release_entry e;
+	int r;
+
+	do {
+		r = kms_log_read(&log->file, &log->end, &e, step);
+	} while (r == 0 && *step == KMS_LOG_RECORD);
+	return r;
+}
+
+static int
+refuse_damaged(struct kms_release_log *log)
+{
+	log->refuses = KMS_ERR_DAMAGED;
+	log->found.state = KMS_RELEASE_LOG_DAMAGED;
+	log->found.bad_seq = log->end.seq + 1;
+	return kms_fail(KMS_ERR_DAMAGED, "%s: record %llu does not verify",
+	    log->path, (unsigned long long)log->found.bad_seq);
+}
+
+static int
+refused(const struct kms_release_log *log)
+{
+	if (log->refuses == 0)
+		return 0;
+	return kms_fail(log->refuses,
+	    "%s: takes no records since it failed or was found damaged",
+	    log->path);
+}
+
+/* With the lock: others' records, which may be in the cache only when their
+ * writer was killed before its sync. */
+static int
+catch_up_durably(struct kms_release_log *log)
+{
+	uint64_t before = log->end.seq;
+	enum kms_log_step step = KMS_LOG_END;
+	bool damage = false;
+	int r;
+
+	r = check_named(log);
+	if (r == 0)
+		r = kms_log_catch_up(log, &step);
+	if (r == 0 && step == KMS_LOG_BAD)
+		r = kms_log_proves_damage(&log->file, &log->end, &damage);
+	if (r == 0 && damage)
+		r = refuse_damaged(log);
+	if (r == 0 && log->end.seq != before && !log->readonly &&
+	    fdatasync(log->file.fd) != 0)
+		r = log->refuses = io_fail(log, "sync");
+	return r;
+}
+
+int
+kms_log_make_room(struct kms_release_log *log, size_t need)
+{
+	static const uint8_t zeros[CHUNK];
+	struct stat st;
+	uint64_t size, want = log->end.size + need;
+	int r = 0;
+
+	if (fstat(log->file.fd, &st) != 0)
+		return io_fail(log, "stat");
+	for (size = (uint64_t)st.st_size; r == 0 && size < want; size += CHUNK)
+		r = kms_log_pwrite(&log->file, zeros, CHUNK, size);
+	return r;
+}
+
+/*
+ * After a failed write or sync nobody knows what is on the disk: final. The
+ * length of zero ends the log also where a torn tail lay.
+ */
+static int
+write_out(struct kms_release_log *log, const struct kms_log_head *end)
+{
+	int r;
+
+	kms_wr_u32(&log->out, 0);
+	r = kms_wr_check(&log->out, "release log");
+	if (r == 0)
+		r = kms_log_make_room(log, log->out.len);
+	if (r != 0)
+		return r;
+	r = kms_log_pwrite(&log->file, log->out.p, log->out.len, log->end.size);
+	if (r == 0 && fdatasync(log->file.fd) != 0)
+		r = io_fail(log, "sync");
+	if (r != 0)
+		return log->refuses = r;
+	log->end = *end;
+	return 0;
+}
+
+static int
+seal_batch(struct kms_release_log *log, struct waiter *batch)
+{
+	struct kms_log_head end = log->end;
+	unsigned nth = 0;
+	struct waiter *w;
+	int r = 0;
+
+	log->out.len = 0;
+	log->out.err = 0;
+	for (w = batch; r == 0 && w != NULL; w = w->next)
+		r = kms_log_seal(&log->file, &end, w->entry, nth++, &log->out);
+	return r != 0 ? r : write_out(log, &end);
+}
+
+static int
+append_batch(struct kms_release_log *log, struct waiter *batch)
+{
+	int r;
+
+	r = refused(log);
+	if (r == 0)
+		r = kms_log_lock_file(log);
+	if (r != 0)
+		return r;
+	r = catch_up_durably(log);
+	if (r == 0)
+		r = seal_batch(log, batch);
+	kms_log_unlock_file(log);
+	return r;
+}
+
+/* --- append ------------------------------------------------------------ */
+
+/* The first of the queue, as a list of their own. */
+static struct waiter *
+take_batch_locked(struct kms_release_log *log)
+{
+	struct waiter *batch = log->first, **end = &log->first;
+	size_t n;
+
+	for (n = 0; n < BATCH && *end != NULL; n++) {
+		(*end)->taken = true;
+		end = &(*end)->next;
+	}
+	log->first = *end;
+	if (log->first == NULL)
+		log->last = &log->first;
+	*end = NULL;
+	return batch;
+}
+
+/* One caller writes for all who wait; the rest sleep. */
+static void
+flush_locked(struct kms_release_log *log)
+{
+	struct waiter *w, *next, *batch = take_batch_locked(log);
+	int r;
+
+	log->busy = true;
+	pthread_mutex_unlock(&log->lock);
+	r = append_batch(log, batch);
+	pthread_mutex_lock(&log->lock);
+	log->busy = false;
+	if (r != 0)
+		snprintf(log->cause, sizeof(log->cause), "%s",
+		    kms_err_cause(r));
+	for (w = batch; w != NULL; w = next) {
+		next = w->next; /* its stack is gone once it is done */
+		w->result = r;
+		w->done = true;
+	}
+	pthread_cond_broadcast(&log->turn);
+}
+
+static void
+give_up_locked(struct kms_release_log *log, struct waiter *me)
+{
+	struct waiter **at = &log->first;
+
+	while (*at != me)
+		at = &(*at)->next;
+	*at = me->next;
+	if (me->next == NULL)
+		log->last = at;
+	me->result = busy_fail(log);
+	me->done = true;
+}
+
+/* Once taken, a record may be on the disk: its caller waits for the outcome
+ * without a deadline. The writer's own waits are bounded. */
+static void
+wait_locked(struct kms_release_log *log, struct waiter *me)
+{
+	struct timespec until = deadline_in(log->wait_ms);
+	int r = 0;
+
+	while (!me->done) {
+		if (!log->busy && !me->taken)
+			flush_locked(log);
+		else if (me->taken)
+			pthread_cond_wait(&log->turn, &log->lock);
+		else if (r == ETIMEDOUT)
+			give_up_locked(log, me);
+		else
+			r = pthread_cond_timedwait(&log->turn, &log->lock,
+			    &until);
+	}
+}
+
+int
+kms_release_log_append(struct kms_release_log *log,
+    struct kms_release_entry *entry)
+{
+	struct waiter me = {.entry = entry};
+	int r;
+
+	if (log->readonly)
+		return kms_fail(KMS_ERR_INTERNAL, "%s: opened for reading",
+		    log->path);
+	r = kms_release_entry_check(entry); /* one must not fail the others */
+	if (r != 0)
+		return r;
+	pthread_mutex_lock(&log->lock);
+	*log->last = &me;
+	log->last = &me.next;
+	wait_locked(log, &me);
+	r = me.result;
+	if (r != 0 && me.taken)
+		r = kms_fail(r, "%s", log->cause);
+	pthread_mutex_unlock(&log->lock);
+	return r;
+}
+
+int
+kms_log_end(struct kms_release_log *log, struct kms_log_head *end)
+{
+	int r;
+
+	r = kms_log_take_turn(log);
+	if (r != 0)
+		return r;
+	r = refused(log);
+	if (r == 0)
+		r = kms_log_lock_file(log);
+	if (r == 0) {
+		r = catch_up_durably(log);
+		kms_log_unlock_file(log);
+	}
+	*end = log->end;
+	kms_log_end_turn(log);
+	return r;
+}
+
+int
+kms_release_log_head(struct kms_release_log *log, struct kms_log_head *head)
+{
+	struct kms_log_head end;
+	int r;
+
+	r = kms_log_end(log, &end);
+	if (r == 0)
+		*head = end;
+	return r;
+}
