@@ -317,6 +317,12 @@ remember(const struct kms_directory *d, uint32_t i,
 		    sizeof(was->group_name));
 }
 
+static void
+note_change(struct kms_directory *d, uint64_t id)
+{
+	d->changed[d->changes++ % KMS_DIRECTORY_CHANGES] = id;
+}
+
 int
 kms_directory_put(struct kms_directory *d, const struct kms_row *row,
     const struct kms_record *rec, struct kms_directory_was *was)
@@ -335,6 +341,7 @@ kms_directory_put(struct kms_directory *d, const struct kms_row *row,
 	if (r != 0)
 		return r;
 	remember(d, i, was);
+	note_change(d, row->id);
 	if (i != NONE) {
 		replace(d, i, &news);
 		return 0;
@@ -353,6 +360,7 @@ kms_directory_undo(struct kms_directory *d, const struct kms_directory_was *was,
 	uint32_t i = kms_directory_find_id(d, id);
 
 	assert(i != NONE);
+	note_change(d, id);
 	if (was->existed) {
 		memcpy(news.group_name, was->group_name,
 		    sizeof(news.group_name));

@@ -122,6 +122,18 @@ const struct kms_directory_row *
 kms_directory_next_in_group(const struct kms_directory *, uint64_t group,
     const struct kms_directory_row *after);
 
+/*
+ * For whoever keeps an index of his own over these rows. The epoch is another
+ * one in each directory, so that an index knows when all is new. Puts (and
+ * those taken back) are numbered from 0; of the last KMS_DIRECTORY_CHANGES of
+ * them it is still known which row it was, else false: walk it all.
+ */
+#define KMS_DIRECTORY_CHANGES 4096u
+uint64_t kms_directory_epoch(const struct kms_directory *);
+uint64_t kms_directory_changes(const struct kms_directory *);
+bool kms_directory_change(const struct kms_directory *, uint64_t number,
+    uint64_t *id);
+
 /* Rows of a kind (0: all), to be compared with the root's. */
 uint64_t kms_directory_count(const struct kms_directory *, unsigned kind);
 /* Bytes it holds. */

@@ -205,3 +205,25 @@ kms_directory_count(const struct kms_directory *d, unsigned kind)
 		return d->rows;
 	return kind <= KMS_KINDS ? d->count[kind] : 0;
 }
+
+uint64_t
+kms_directory_epoch(const struct kms_directory *d)
+{
+	return d->epoch;
+}
+
+uint64_t
+kms_directory_changes(const struct kms_directory *d)
+{
+	return d->changes;
+}
+
+bool
+kms_directory_change(const struct kms_directory *d, uint64_t number,
+    uint64_t *id)
+{
+	if (number >= d->changes || d->changes - number > KMS_DIRECTORY_CHANGES)
+		return false;
+	*id = d->changed[number % KMS_DIRECTORY_CHANGES];
+	return true;
+}

@@ -104,6 +104,8 @@ kms_directory_new(const uint64_t count[KMS_KINDS + 1],
 	}
 	r = kms_random(&d->secret, sizeof(d->secret));
 	if (r == 0)
+		r = kms_random(&d->epoch, sizeof(d->epoch));
+	if (r == 0)
 		r = reserve_rows(d, all);
 	if (r == 0)
 		r = reserve_keys(d, count[KMS_KIND_KEY]);
