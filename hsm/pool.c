@@ -1,0 +1,238 @@
+#include "hsm/pool.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "hsm/ckr.h"
+#include "hsm/wait.h"
+
+/* mutex guards all below it. open counts idle sessions and those out. */
+struct hsm_pool {
+	unsigned max, wait_ms;
+	pid_t pid;
+	pthread_mutex_t mutex;
+	pthread_cond_t changed;
+	CK_FUNCTION_LIST *f;
+	CK_SLOT_ID slot;
+	unsigned generation;
+	unsigned open, idle;
+	bool drained;
+	CK_SESSION_HANDLE handle[]; /* the idle ones, max entries */
+};
+
+int
+hsm_session_fail(struct hsm_session *s, CK_RV rv, const char *call)
+{
+	s->rv = rv;
+	return hsm_ckr_fail(rv, call);
+}
+
+static CK_RV
+open_session(struct hsm_session *s)
+{
+	return s->f->C_OpenSession(s->slot, CKF_SERIAL_SESSION | CKF_RW_SESSION,
+	    NULL, NULL, &s->h);
+}
+
+int
+hsm_session_beside(struct hsm_session *s, struct hsm_session *out)
+{
+	CK_RV rv;
+
+	*out = *s;
+	out->rv = CKR_OK;
+	rv = open_session(out);
+	return rv == CKR_OK ? 0 : hsm_session_fail(s, rv, "C_OpenSession");
+}
+
+void
+hsm_session_close(struct hsm_session *s)
+{
+	(void)s->f->C_CloseSession(s->h);
+	s->h = CK_INVALID_HANDLE;
+}
+
+int
+hsm_pool_new(unsigned max, unsigned wait_ms, struct hsm_pool **out)
+{
+	struct hsm_pool *p;
+
+	*out = NULL;
+	p = calloc(1, sizeof(*p) + max * sizeof(p->handle[0]));
+	if (p == NULL)
+		return kms_fail(KMS_ERR_MEMORY, "session pool: out of memory");
+	if (hsm_wait_init(&p->mutex, &p->changed) != 0) {
+		free(p);
+		return KMS_ERR_MEMORY;
+	}
+	p->max = max;
+	p->wait_ms = wait_ms;
+	p->pid = getpid();
+	p->drained = true;
+	*out = p;
+	return 0;
+}
+
+void
+hsm_pool_free(struct hsm_pool **pool)
+{
+	if (pool == NULL || *pool == NULL)
+		return;
+	(void)pthread_cond_destroy(&(*pool)->changed);
+	(void)pthread_mutex_destroy(&(*pool)->mutex);
+	free(*pool);
+	*pool = NULL;
+}
+
+static bool
+none_free(const struct hsm_pool *p)
+{
+	return p->drained || (p->idle == 0 && p->open >= p->max);
+}
+
+/* Waits for room, then counts the caller's session as out: an idle one, or
+ * (*fresh) one that the caller opens without the mutex. */
+static int
+reserve_locked(struct hsm_pool *p, struct hsm_session *s, bool *fresh)
+{
+	struct timespec end = hsm_wait_deadline(p->wait_ms);
+
+	while (none_free(p)) {
+		if (pthread_cond_timedwait(&p->changed, &p->mutex, &end) == 0)
+			continue;
+		if (none_free(p))
+			return kms_fail(KMS_ERR_BUSY,
+			    "token: no session came free in %u ms (%u are at "
+			    "work); try again",
+			    p->wait_ms, p->open);
+	}
+	s->f = p->f;
+	s->slot = p->slot;
+	s->generation = p->generation;
+	if (p->f == NULL) {
+		s->rv = CKR_TOKEN_NOT_PRESENT;
+		return kms_fail(KMS_ERR_TOKEN, "token: is away");
+	}
+	*fresh = p->idle == 0;
+	if (*fresh)
+		p->open++;
+	else
+		s->h = p->handle[--p->idle];
+	return 0;
+}
+
+/* Gives the place back. True when the token has no more sessions than are out
+ * now: then the caller waits for one of those. */
+static bool
+give_back(struct hsm_pool *p, CK_RV rv)
+{
+	bool full;
+
+	(void)pthread_mutex_lock(&p->mutex);
+	p->open--;
+	full = rv == CKR_SESSION_COUNT && p->open > 0;
+	if (full)
+		p->max = p->open;
+	(void)pthread_cond_broadcast(&p->changed);
+	(void)pthread_mutex_unlock(&p->mutex);
+	return full;
+}
+
+int
+hsm_pool_acquire(struct hsm_pool *p, struct hsm_session *s)
+{
+	bool fresh = false;
+	CK_RV rv;
+	int r;
+
+	*s = (struct hsm_session){.rv = CKR_OK};
+	if (getpid() != p->pid)
+		return kms_fail(KMS_ERR_TOKEN,
+		    "token: used in a forked child; a child must open its own");
+	do {
+		(void)pthread_mutex_lock(&p->mutex);
+		r = reserve_locked(p, s, &fresh);
+		(void)pthread_mutex_unlock(&p->mutex);
+		if (r != 0 || !fresh)
+			return r;
+		rv = open_session(s);
+		if (rv == CKR_OK)
+			return 0;
+	} while (give_back(p, rv));
+	return hsm_session_fail(s, rv, "C_OpenSession");
+}
+
+void
+hsm_pool_release(struct hsm_pool *p, struct hsm_session *s)
+{
+	if (s->rv != CKR_OK) {
+		hsm_session_close(s);
+		(void)give_back(p, CKR_OK);
+		return;
+	}
+	(void)pthread_mutex_lock(&p->mutex);
+	p->handle[p->idle++] = s->h;
+	(void)pthread_cond_broadcast(&p->changed);
+	(void)pthread_mutex_unlock(&p->mutex);
+}
+
+static void
+close_idle_locked(struct hsm_pool *p)
+{
+	while (p->idle > 0)
+		(void)p->f->C_CloseSession(p->handle[--p->idle]);
+	p->open = 0;
+}
+
+int
+hsm_pool_drain(struct hsm_pool *p)
+{
+	struct timespec end = hsm_wait_deadline(p->wait_ms);
+	int r = 0, timeout = 0;
+
+	(void)pthread_mutex_lock(&p->mutex);
+	while (p->drained && timeout == 0)
+		timeout = pthread_cond_timedwait(&p->changed, &p->mutex, &end);
+	if (p->drained) {
+		r = kms_fail(KMS_ERR_BUSY, "token: being opened; try again");
+		goto out;
+	}
+	p->drained = true; /* lets no more out */
+	while (p->open > p->idle && timeout == 0)
+		timeout = pthread_cond_timedwait(&p->changed, &p->mutex, &end);
+	if (p->open > p->idle) {
+		p->drained = false;
+		r = kms_fail(KMS_ERR_BUSY,
+		    "token: %u calls still at work after %u ms; try again",
+		    p->open - p->idle, p->wait_ms);
+		(void)pthread_cond_broadcast(&p->changed);
+		goto out;
+	}
+	close_idle_locked(p);
+out:
+	(void)pthread_mutex_unlock(&p->mutex);
+	return r;
+}
+
+void
+hsm_pool_resume(struct hsm_pool *p, CK_FUNCTION_LIST *f, CK_SLOT_ID slot)
+{
+	(void)pthread_mutex_lock(&p->mutex);
+	p->f = f;
+	p->slot = slot;
+	p->generation++;
+	p->drained = false;
+	(void)pthread_cond_broadcast(&p->changed);
+	(void)pthread_mutex_unlock(&p->mutex);
+}
+
+unsigned
+hsm_pool_generation(struct hsm_pool *p)
+{
+	unsigned g;
+
+	(void)pthread_mutex_lock(&p->mutex);
+	g = p->generation;
+	(void)pthread_mutex_unlock(&p->mutex);
+	return g;
+}

@@ -1,0 +1,550 @@
+#include "hsm/sealer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "hsm/adopt.h"
+#include "hsm/anchor.h"
+#include "hsm/ckr.h"
+#include "hsm/debris.h"
+#include "hsm/keyring.h"
+#include "hsm/trial.h"
+
+struct hsm_sealer {
+	struct kms_sealer base; /* first: the one is the other */
+	struct hsm_token *token;
+	struct hsm_keyring *ring;
+};
+
+/* One operation and its arguments: each uses those it needs. */
+struct job {
+	int (*run)(struct hsm_sealer *, struct hsm_session *, struct job *);
+	const struct kms_slot *slot, *to; /* keys used: retried, proven again */
+	const struct kms_slot *named;     /* a key not used, only looked at */
+	struct kms_slot *made;
+	const struct kms_secret *key;
+	struct kms_secret **key_out;
+	const struct kms_wrapped *in;
+	struct kms_wrapped *out;
+	const struct kms_wanted *wanted;
+	struct kms_attr_report *report;
+	const uint8_t (*known_debris)[32];
+	uint8_t (*debris)[32];
+	const uint8_t *uuid;
+	const struct kms_anchor *anchor;
+	struct kms_anchor *anchors;
+	uint8_t *random;
+	size_t size, *count; /* of the array among them, and of what is in it */
+	struct hsm_info *info;
+	enum kms_mech *mech;
+};
+
+static struct hsm_sealer *
+self(struct kms_sealer *s)
+{
+	return (struct hsm_sealer *)s;
+}
+
+static int
+attempt(struct hsm_sealer *z, struct job *j, struct hsm_session *s)
+{
+	struct hsm_pool *pool = hsm_token_pool(z->token);
+	int r;
+
+	r = hsm_pool_acquire(pool, s);
+	if (r != 0)
+		return r;
+	r = j->run(z, s, j);
+	hsm_pool_release(pool, s);
+	return r;
+}
+
+/* Could another session, other handles or a fresh load answer otherwise? With
+ * a stale handle that means another key, any refusal may come of that. */
+static bool
+is_worth_another(const struct job *j, int r, const struct hsm_session *s)
+{
+	if (r == 0 || r == KMS_ERR_BUSY || r == KMS_ERR_LIMIT ||
+	    r == KMS_ERR_MEMORY || r == KMS_ERR_INTERNAL)
+		return false;
+	if (s->rv == CKR_OK)
+		return j->slot != NULL;
+	switch (hsm_ckr_class(s->rv)) {
+	case HSM_CKR_PIN:
+		return false;
+	case HSM_CKR_REFUSED:
+		return j->slot != NULL;
+	case HSM_CKR_STALE:
+	case HSM_CKR_AWAY:
+		break;
+	}
+	return true;
+}
+
+/* The keys were found again and, where that could be, proven: so it is the
+ * wrapped key that is bad; or a key was never there. */
+static bool
+is_verdict(struct hsm_sealer *z, const struct job *j, int r)
+{
+	bool known;
+
+	if (j->slot == NULL)
+		return false;
+	known = hsm_keyring_is_known(z->ring, j->slot);
+	return known ? r == KMS_ERR_AUTH
+		     : r == KMS_ERR_NOTFOUND || r == KMS_ERR_MASTER;
+}
+
+static void
+forget(struct hsm_sealer *z, const struct job *j)
+{
+	if (j->slot != NULL)
+		hsm_keyring_forget(z->ring, j->slot);
+	if (j->to != NULL)
+		hsm_keyring_forget(z->ring, j->to);
+}
+
+/* The retry rule. */
+static int
+run(struct hsm_sealer *z, struct job *j)
+{
+	struct hsm_session s;
+	int r;
+
+	r = attempt(z, j, &s);
+	if (!is_worth_another(j, r, &s))
+		return r;
+	if (s.rv == CKR_OK || hsm_ckr_class(s.rv) != HSM_CKR_AWAY) {
+		forget(z, j);
+		r = attempt(z, j, &s);
+		if (!is_worth_another(j, r, &s) || is_verdict(z, j, r))
+			return r;
+	}
+	r = hsm_token_reload(z->token, s.generation);
+	return r != 0 ? r : attempt(z, j, &s);
+}
+
+/* For what creates and destroys: alone with the token, and not killed by a
+ * signal half-way. */
+static int
+run_alone(struct hsm_sealer *z, struct job *j)
+{
+	struct hsm_lock *lock = hsm_token_lock(z->token);
+	sigset_t old;
+	int r;
+
+	r = hsm_lock_enter(lock);
+	if (r != 0)
+		return r;
+	hsm_signals_block(&old);
+	r = run(z, j);
+	hsm_signals_restore(&old);
+	hsm_lock_leave(lock);
+	return r;
+}
+
+static void
+put_names(const struct hsm_sealer *z, struct kms_slot *slot)
+{
+	memcpy(slot->token_label, hsm_token_label(z->token),
+	    sizeof(slot->token_label));
+	memcpy(slot->token_serial, hsm_token_serial(z->token),
+	    sizeof(slot->token_serial));
+}
+
+static int
+do_make(struct hsm_sealer *z, struct hsm_session *s, struct job *j)
+{
+	struct hsm_quirks *q = hsm_keyring_quirks(z->ring);
+	struct kms_wrapped known;
+	int r;
+
+	hsm_keyring_remove(z->ring, j->made);
+	r = hsm_master_make(s, q, j->key, j->made, &known);
+	if (r != 0)
+		return r;
+	put_names(z, j->made);
+	return hsm_keyring_learn(z->ring, j->made, &known);
+}
+
+static int
+make(struct kms_sealer *s, const struct kms_secret *key, struct kms_slot *slot)
+{
+	struct job j = {.run = do_make, .key = key, .made = slot};
+
+	return run_alone(self(s), &j);
+}
+
+/* A preview fills a slot of its own, and learns nothing. */
+static int
+do_adopt(struct hsm_sealer *z, struct hsm_session *s, struct job *j)
+{
+	struct hsm_quirks *q = hsm_keyring_quirks(z->ring);
+	struct kms_slot slot = {.role = KMS_ROLE_HMK};
+	struct kms_wrapped known;
+	int r;
+
+	if (j->made != NULL)
+		slot = *j->made;
+	r = hsm_adopt_key(s, q, j->wanted, &slot, j->report, &known);
+	if (r != 0 || j->made == NULL)
+		return r;
+	put_names(z, &slot);
+	*j->made = slot;
+	return hsm_keyring_learn(z->ring, j->made, &known);
+}
+
+static int
+adopt(struct kms_sealer *s, const struct kms_wanted *wanted,
+    struct kms_slot *slot, struct kms_attr_report *report)
+{
+	struct job j = {
+	    .run = do_adopt,
+	    .wanted = wanted,
+	    .made = slot,
+	    .report = report,
+	};
+
+	return run(self(s), &j);
+}
+
+static int
+do_describe(struct hsm_sealer *z, struct hsm_session *s, struct job *j)
+{
+	const struct kms_slot *slot = j->named;
+	CK_OBJECT_HANDLE h[HSM_SAME_ID_MAX];
+	bool right;
+	size_t n;
+	int r;
+
+	(void)z;
+	r = hsm_master_find_all(s, slot, h, &n);
+	if (r == 0 && n == 0)
+		r = kms_fail(KMS_ERR_NOTFOUND,
+		    "master key '%s': is not in the token", slot->id);
+	if (r == 0 && n > 1)
+		r = kms_fail(KMS_ERR_MASTER,
+		    "master key '%s': %zu keys have its CKA_ID", slot->id, n);
+	if (r != 0)
+		return r;
+	return hsm_attr_report(s, h[0], slot->mech, j->report, &right);
+}
+
+static int
+describe(struct kms_sealer *s, const struct kms_slot *slot,
+    struct kms_attr_report *report)
+{
+	struct job j = {.run = do_describe, .named = slot, .report = report};
+
+	return run(self(s), &j);
+}
+
+static int
+do_check(struct hsm_sealer *z, struct hsm_session *s, struct job *j)
+{
+	struct hsm_master m;
+
+	hsm_keyring_forget(z->ring, j->slot);
+	return hsm_keyring_get(z->ring, s, j->slot, &m);
+}
+
+static int
+check(struct kms_sealer *s, const struct kms_slot *slot)
+{
+	struct job j = {.run = do_check, .slot = slot};
+
+	return run(self(s), &j);
+}
+
+static int
+do_drop(struct hsm_sealer *z, struct hsm_session *s, struct job *j)
+{
+	hsm_keyring_remove(z->ring, j->named);
+	return hsm_master_drop(s, j->named);
+}
+
+static int
+drop(struct kms_sealer *s, const struct kms_slot *slot)
+{
+	struct job j = {.run = do_drop, .named = slot};
+
+	return run_alone(self(s), &j);
+}
+
+static int
+do_debris_list(struct hsm_sealer *z, struct hsm_session *s, struct job *j)
+{
+	(void)z;
+	return hsm_debris_list(s, j->debris, j->size, j->count);
+}
+
+static int
+debris_list(struct kms_sealer *s, uint8_t (*list)[32], size_t cap, size_t *n)
+{
+	struct job j = {
+	    .run = do_debris_list,
+	    .debris = list,
+	    .size = cap,
+	    .count = n,
+	};
+
+	return run(self(s), &j);
+}
+
+static int
+do_debris_sweep(struct hsm_sealer *z, struct hsm_session *s, struct job *j)
+{
+	(void)z;
+	return hsm_debris_sweep(s, j->known_debris, j->size, j->count);
+}
+
+static int
+debris_sweep(struct kms_sealer *s, const uint8_t (*list)[32], size_t n,
+    size_t *swept)
+{
+	struct job j = {
+	    .run = do_debris_sweep,
+	    .known_debris = list,
+	    .size = n,
+	    .count = swept,
+	};
+
+	return run_alone(self(s), &j);
+}
+
+/* Proven on the spot: a wrap under the wrong key would lose the data key. */
+static int
+do_wrap(struct hsm_sealer *z, struct hsm_session *s, struct job *j)
+{
+	struct hsm_master m;
+	int r;
+
+	r = hsm_keyring_get(z->ring, s, j->slot, &m);
+	if (r == 0)
+		r = hsm_keyring_prove(z->ring, s, j->slot, &m);
+	if (r == 0)
+		r = hsm_wrap_make(s, &m, j->key, j->out);
+	return r;
+}
+
+static int
+wrap(struct kms_sealer *s, const struct kms_slot *slot,
+    const struct kms_secret *key, struct kms_wrapped *out)
+{
+	struct job j = {.run = do_wrap, .slot = slot, .key = key, .out = out};
+
+	return run(self(s), &j);
+}
+
+static int
+do_unwrap(struct hsm_sealer *z, struct hsm_session *s, struct job *j)
+{
+	struct hsm_master m;
+	int r;
+
+	r = hsm_keyring_get(z->ring, s, j->slot, &m);
+	if (r != 0)
+		return r;
+	r = hsm_wrap_open(s, &m, j->in, j->key_out);
+	if (r != 0)
+		return kms_fail_add(r, "under master key '%s'", j->slot->id);
+	r = hsm_keyring_learn(z->ring, j->slot, j->in);
+	if (r != 0)
+		kms_secret_free(j->key_out);
+	return r;
+}
+
+static int
+unwrap(struct kms_sealer *s, const struct kms_slot *slot,
+    const struct kms_wrapped *in, struct kms_secret **out)
+{
+	struct job j = {
+	    .run = do_unwrap,
+	    .slot = slot,
+	    .in = in,
+	    .key_out = out,
+	};
+
+	*out = NULL;
+	return run(self(s), &j);
+}
+
+static int
+do_rewrap(struct hsm_sealer *z, struct hsm_session *s, struct job *j)
+{
+	struct hsm_master from, to;
+	int r;
+
+	r = hsm_keyring_get(z->ring, s, j->slot, &from);
+	if (r == 0)
+		r = hsm_keyring_get(z->ring, s, j->to, &to);
+	if (r == 0)
+		r = hsm_keyring_prove(z->ring, s, j->to, &to);
+	if (r == 0)
+		r = hsm_wrap_move(s, &from, &to, j->out);
+	return r;
+}
+
+static int
+rewrap(struct kms_sealer *s, const struct kms_slot *from,
+    const struct kms_slot *to, struct kms_wrapped *w)
+{
+	struct job j = {.run = do_rewrap, .slot = from, .to = to, .out = w};
+
+	return run(self(s), &j);
+}
+
+static int
+do_random(struct hsm_sealer *z, struct hsm_session *s, struct job *j)
+{
+	CK_RV rv = s->f->C_GenerateRandom(s->h, j->random, j->size);
+
+	(void)z;
+	return rv == CKR_OK ? 0 : hsm_session_fail(s, rv, "C_GenerateRandom");
+}
+
+static int
+random_bytes(struct kms_sealer *s, uint8_t *out, size_t len)
+{
+	struct job j = {.run = do_random, .random = out, .size = len};
+
+	return run(self(s), &j);
+}
+
+static int
+do_anchor_get(struct hsm_sealer *z, struct hsm_session *s, struct job *j)
+{
+	(void)z;
+	return hsm_anchor_get(s, j->uuid, j->anchors, j->size, j->count);
+}
+
+static int
+anchor_get(struct kms_sealer *s, const uint8_t uuid[16], struct kms_anchor *out,
+    size_t cap, size_t *n)
+{
+	struct job j = {
+	    .run = do_anchor_get,
+	    .uuid = uuid,
+	    .anchors = out,
+	    .size = cap,
+	    .count = n,
+	};
+
+	return run(self(s), &j);
+}
+
+static int
+do_anchor_put(struct hsm_sealer *z, struct hsm_session *s, struct job *j)
+{
+	(void)z;
+	return hsm_anchor_put(s, j->uuid, j->anchor);
+}
+
+static int
+anchor_put(struct kms_sealer *s, const uint8_t uuid[16],
+    const struct kms_anchor *a)
+{
+	struct job j = {.run = do_anchor_put, .uuid = uuid, .anchor = a};
+
+	return run_alone(self(s), &j);
+}
+
+static int
+lock(struct kms_sealer *s)
+{
+	return hsm_lock_enter(hsm_token_lock(self(s)->token));
+}
+
+static void
+unlock(struct kms_sealer *s)
+{
+	hsm_lock_leave(hsm_token_lock(self(s)->token));
+}
+
+static void
+name(struct kms_sealer *s, char label[33], char serial[17])
+{
+	memcpy(label, hsm_token_label(self(s)->token), 33);
+	memcpy(serial, hsm_token_serial(self(s)->token), 17);
+}
+
+static void
+close_sealer(struct kms_sealer **s)
+{
+	struct hsm_sealer *z;
+
+	if (s == NULL || *s == NULL)
+		return;
+	z = self(*s);
+	hsm_token_close(&z->token);
+	hsm_keyring_free(&z->ring);
+	free(z);
+	*s = NULL;
+}
+
+static const struct kms_sealer functions = {
+    .make = make,
+    .adopt = adopt,
+    .describe = describe,
+    .check = check,
+    .drop = drop,
+    .debris_list = debris_list,
+    .debris_sweep = debris_sweep,
+    .wrap = wrap,
+    .unwrap = unwrap,
+    .rewrap = rewrap,
+    .random = random_bytes,
+    .anchor_get = anchor_get,
+    .anchor_put = anchor_put,
+    .lock = lock,
+    .unlock = unlock,
+    .name = name,
+    .close = close_sealer,
+};
+
+int
+hsm_sealer_open(const struct hsm_options *o, struct kms_sealer **out)
+{
+	struct kms_sealer *base;
+	struct hsm_sealer *z;
+	int r;
+
+	*out = NULL;
+	z = calloc(1, sizeof(*z));
+	if (z == NULL)
+		return kms_fail(KMS_ERR_MEMORY, "sealer: out of memory");
+	z->base = functions;
+	r = hsm_keyring_new(&z->ring);
+	if (r == 0)
+		r = hsm_token_open(o, &z->token);
+	base = &z->base;
+	if (r != 0)
+		close_sealer(&base);
+	*out = base;
+	return r;
+}
+
+static int
+do_info(struct hsm_sealer *z, struct hsm_session *s, struct job *j)
+{
+	return hsm_token_info(z->token, s, j->info);
+}
+
+static int
+do_probe(struct hsm_sealer *z, struct hsm_session *s, struct job *j)
+{
+	return hsm_trial_probe(s, hsm_keyring_quirks(z->ring), j->mech);
+}
+
+int
+hsm_sealer_info(struct kms_sealer *s, struct hsm_info *out, enum kms_mech *mech)
+{
+	struct job info = {.run = do_info, .info = out};
+	struct job probe = {.run = do_probe, .mech = mech};
+	int r;
+
+	r = run(self(s), &info);
+	if (r == 0 && mech != NULL)
+		r = run(self(s), &probe);
+	return r;
+}
