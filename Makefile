@@ -97,6 +97,37 @@ $(foreach u,$(UNITS),$(eval $(call unit,$u)))
 
 unit: $(UNITS:%=$(O)/test/test-%)
 
+# A fuzz target for each tests/fuzz/fuzz_X.c. make replay: its corpus and all
+# small changes of it, with any compiler. make fuzz: libFuzzer, FUZZ_TIME
+# seconds each; what it finds new goes to build/fuzz/corpus/X.
+FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_TIME ?= 60
+F_page = tape base
+F_sde = tape base
+F_sense = tape base
+F_wire = tape base
+define fuzz
+$(O)/test/replay-$1: $(call obj,tests/fuzz/fuzz_$1.c tests/fuzz/begin.c tests/fuzz/replay.c $(SRC_tlib)) $(foreach d,$(F_$1),$(call lib,$d))
+	@mkdir -p $$(@D)
+	$(CC) $(LDFLAGS_ALL) -o $$@ $$^ $(L_$(firstword $(F_$1)))
+
+$(O)/test/fuzz-$1: $(call obj,tests/fuzz/fuzz_$1.c tests/fuzz/begin.c) $(foreach d,$(F_$1),$(call lib,$d))
+	@mkdir -p $$(@D)
+	$(CC) -fsanitize=fuzzer $(LDFLAGS_ALL) -o $$@ $$^ $(L_$(firstword $(F_$1)))
+
+replay-$1: $(O)/test/replay-$1
+	$$< tests/fuzz/corpus/$1
+
+fuzz-$1: $(O)/test/fuzz-$1
+	@mkdir -p $(O)/corpus/$1
+	$$< -max_total_time=$(FUZZ_TIME) -print_final_stats=1 $(O)/corpus/$1 tests/fuzz/corpus/$1
+endef
+$(foreach f,$(FUZZ),$(eval $(call fuzz,$f)))
+
+replay: $(FUZZ:%=replay-%)
+fuzz:
+	$(MAKE) CC=clang SAN=1 CFLAGS=-fsanitize=fuzzer-no-link BUILD=$(O)/fuzz $(FUZZ:%=fuzz-%)
+
 # Each bench/bench_X.c is a program; how it is run stands here.
 BENCHES := $(patsubst bench/%.c,$(O)/bench/%,$(wildcard bench/bench_*.c))
 BENCH_DIR ?= $(O)/bench/tmp
@@ -114,7 +145,7 @@ $(O)/bench/bench_vtape.run: $(O)/bench/bench_vtape $(O)/bin/vtaped
 clean:
 	rm -rf $(O)
 
-.PHONY: all unit bench clean
+.PHONY: all unit bench clean replay fuzz $(FUZZ:%=replay-%) $(FUZZ:%=fuzz-%)
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(O)/obj -name '*.d' 2>/dev/null)

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "tape/page.h"
-#include "tests/lib/mutate.h"
 
 #define ROOM 2048
 
@@ -392,129 +391,6 @@ START_TEST(text_fields_lose_blanks_and_stop_at_rubbish)
 }
 END_TEST
 
-/* One codec for the mutator: bytes → struct → bytes; 0 when refused. */
-typedef size_t (*round_fn)(const uint8_t *, size_t, uint8_t *out);
-
-static size_t
-round_caps(const uint8_t *p, size_t len, uint8_t *out)
-{
-	struct tape_capabilities c;
-	struct kms_wr w;
-
-	if (tape_capabilities_decode(p, len, &c))
-		return 0;
-	kms_wr_fixed(&w, out, ROOM);
-	tape_capabilities_encode(&w, &c);
-	return w.len;
-}
-
-static size_t
-round_status(const uint8_t *p, size_t len, uint8_t *out)
-{
-	struct tape_status s;
-	struct kms_wr w;
-
-	if (tape_status_decode(p, len, &s))
-		return 0;
-	kms_wr_fixed(&w, out, ROOM);
-	tape_status_encode(&w, &s);
-	return w.len;
-}
-
-static size_t
-round_next(const uint8_t *p, size_t len, uint8_t *out)
-{
-	struct tape_next_block b;
-	struct kms_wr w;
-
-	if (tape_next_block_decode(p, len, &b))
-		return 0;
-	kms_wr_fixed(&w, out, ROOM);
-	tape_next_block_encode(&w, &b);
-	return w.len;
-}
-
-static size_t
-round_management(const uint8_t *p, size_t len, uint8_t *out)
-{
-	struct tape_management m;
-	struct kms_wr w;
-
-	if (tape_management_decode(p, len, &m))
-		return 0;
-	kms_wr_fixed(&w, out, ROOM);
-	tape_management_encode(&w, &m);
-	return w.len;
-}
-
-static size_t
-round_protocols(const uint8_t *p, size_t len, uint8_t *out)
-{
-	uint8_t list[256];
-	struct kms_wr w;
-	size_t n;
-
-	if (tape_protocols_decode(p, len, list, sizeof(list), &n))
-		return 0;
-	kms_wr_fixed(&w, out, ROOM);
-	tape_protocols_encode(&w, list, n);
-	return w.len;
-}
-
-static size_t
-round_list(const uint8_t *p, size_t len, uint8_t *out)
-{
-	uint16_t list[256];
-	struct kms_wr w;
-	size_t n;
-
-	if (tape_page_list_decode(p, len, TAPE_PAGE_OUT_SUPPORT, list, 256, &n))
-		return 0;
-	kms_wr_fixed(&w, out, ROOM);
-	tape_page_list_encode(&w, TAPE_PAGE_OUT_SUPPORT, list, n);
-	return w.len;
-}
-
-/* Refused, or what it means can be written and read again unchanged. */
-static void
-canonical(void *ctx, const struct mutant *m)
-{
-	round_fn round = *(round_fn *)ctx;
-	uint8_t once[ROOM], twice[ROOM];
-
-	size_t n = round(m->p, m->len, once);
-	if (n == 0)
-		return;
-	ck_assert_msg(round(once, n, twice) == n, "%s", m->what);
-	ck_assert_msg(memcmp(once, twice, n) == 0, "%s", m->what);
-}
-
-START_TEST(every_small_change_of_a_page_is_refused_or_canonical)
-{
-	static const struct {
-		const uint8_t *p;
-		size_t len;
-		round_fn round;
-	} samples[] = {
-	    {captured_caps, sizeof(captured_caps), round_caps},
-	    {mhvtl_caps, sizeof(mhvtl_caps), round_caps},
-	    {captured_status, sizeof(captured_status), round_status},
-	    {mhvtl_status, sizeof(mhvtl_status), round_status},
-	    {captured_next, sizeof(captured_next), round_next},
-	    {management, sizeof(management), round_management},
-	    {protocols, sizeof(protocols), round_protocols},
-	    {out_pages, sizeof(out_pages), round_list},
-	};
-
-	for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
-		round_fn round = samples[i].round;
-		ck_assert_uint_gt(mutate(samples[i].p, samples[i].len,
-				      canonical, &round),
-		    8 * samples[i].len);
-	}
-}
-END_TEST
-
 TCase *
 page_tests(void)
 {
@@ -539,6 +415,5 @@ page_tests(void)
 	tcase_add_test(t, other_kads_are_passed_over);
 	tcase_add_test(t, kads_are_trimmed_of_padding_only);
 	tcase_add_test(t, text_fields_lose_blanks_and_stop_at_rubbish);
-	tcase_add_test(t, every_small_change_of_a_page_is_refused_or_canonical);
 	return t;
 }

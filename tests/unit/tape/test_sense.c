@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "tape/sense.h"
-#include "tests/lib/mutate.h"
 
 /* 5/26/00 at byte 5 bit 6 of the parameter list. */
 static const uint8_t fixed[] = {0x70, 0, 0x05, 0, 0, 0, 0, 0x0a, 0, 0, 0, 0,
@@ -267,35 +266,6 @@ START_TEST(statuses_without_sense_are_errors)
 }
 END_TEST
 
-static void
-sense_holds(void *ctx, const struct mutant *m)
-{
-	uint8_t out[TAPE_SENSE_ROOM];
-	struct tape_sense s, back;
-
-	(void)ctx;
-	if (!tape_sense_decode(m->p, m->len, &s))
-		return;
-	(void)tape_sense_find(&s);
-	/* Descriptor format holds all that fixed format can say. */
-	size_t n = tape_sense_encode(&s, true, out);
-	ck_assert(tape_sense_decode(out, n, &back));
-	ck_assert_msg(back.key == s.key && back.asc == s.asc &&
-		back.ascq == s.ascq && back.has_field == s.has_field &&
-		back.field == s.field && back.bit == s.bit &&
-		back.info == s.info && back.filemark == s.filemark &&
-		back.eom == s.eom && back.ili == s.ili,
-	    "%s", m->what);
-}
-
-START_TEST(every_small_change_of_sense_is_read_safely)
-{
-	mutate(fixed, sizeof(fixed), sense_holds, NULL);
-	mutate(descriptors, sizeof(descriptors), sense_holds, NULL);
-	mutate(filemark, sizeof(filemark), sense_holds, NULL);
-}
-END_TEST
-
 TCase *
 sense_tests(void)
 {
@@ -312,6 +282,5 @@ sense_tests(void)
 	tcase_add_test(t, no_code_is_without_an_answer);
 	tcase_add_test(t, the_field_pointer_is_told);
 	tcase_add_test(t, statuses_without_sense_are_errors);
-	tcase_add_test(t, every_small_change_of_sense_is_read_safely);
 	return t;
 }
