@@ -23,9 +23,9 @@ struct kms_store_options {
 };
 
 enum kms_anchor_state {
-	KMS_ANCHOR_KEPT = 1,  /* equal, or one change was healed */
-	KMS_ANCHOR_NONE = 2,  /* this token takes no data object */
-	KMS_ANCHOR_OLDER = 3, /* readonly only: behind the anchor */
+	KMS_ANCHOR_KEPT = 1,    /* equal, or one change was healed */
+	KMS_ANCHOR_NONE = 2,    /* this token takes no data object */
+	KMS_ANCHOR_OLDER = 3,   /* readonly only: behind the anchor */
 	KMS_ANCHOR_FOREIGN = 4, /* readonly only: other lineage, or none */
 };
 
@@ -36,8 +36,8 @@ enum kms_anchor_state {
  * ROLLBACK: how many changes would be lost, or who superseded this lineage
  * and when. VERSION: newer format.
  */
-int kms_store_open(const struct kms_store_options *,
-    struct kms_store **) KMS_MUST;
+int kms_store_open(const struct kms_store_options *, struct kms_store **)
+    KMS_MUST;
 void kms_store_close(struct kms_store **);
 
 /* Header only, no token: for -info and -resethmk. Either copy will do; both
@@ -48,6 +48,9 @@ const struct kms_policy *kms_store_policy(const struct kms_store *);
 struct kms_sealer *kms_store_sealer(const struct kms_store *);
 /* A copy: the header may change under a rotation by another process. */
 void kms_store_header(struct kms_store *, struct kms_header *);
+/* A copy of the current HMK's or KPK's slot: -gethmkid, -getkpkid. */
+int kms_store_slot(struct kms_store *, enum kms_role, struct kms_slot *)
+    KMS_MUST;
 enum kms_anchor_state kms_store_anchor(const struct kms_store *);
 /* Generations behind the anchor in a read-only copy (KMS_ANCHOR_OLDER). */
 uint64_t kms_store_behind(const struct kms_store *);

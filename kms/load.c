@@ -1,0 +1,471 @@
+#include "kms/load.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "kms/age.h"
+
+/* How long the connection itself waits for another process: short, so that
+ * our own threads get their turn between two tries. */
+#define SLICE_MS 50u
+
+int
+kms_load_connect(struct kms_store *s)
+{
+	const struct kms_rows_options options = {
+	    .path = s->path,
+	    .readonly = s->readonly,
+	    .wait_ms = s->wait_ms < SLICE_MS ? s->wait_ms : SLICE_MS,
+	};
+	struct stat st;
+	int r;
+
+	kms_rows_close(&s->rows);
+	r = kms_rows_open(&options, &s->rows);
+	if (r != 0)
+		return r;
+	if (stat(s->path, &st) != 0)
+		return kms_fail(KMS_ERR_IO, "%s: not there any more", s->path);
+	s->dev = st.st_dev;
+	s->ino = st.st_ino;
+	return 0;
+}
+
+bool
+kms_load_moved(const struct kms_store *s)
+{
+	struct stat st;
+
+	return stat(s->path, &st) != 0 || st.st_dev != s->dev ||
+	    st.st_ino != s->ino;
+}
+
+/* NOTFOUND from the sealer means a key, here; the caller's user asked for a
+ * store and must hear that its token is not the right one. */
+static int
+check_master(struct kms_store *s, const struct kms_slot *slot)
+{
+	int r;
+
+	r = s->sealer->check(s->sealer, slot);
+	if (r == KMS_ERR_NOTFOUND)
+		return kms_fail(KMS_ERR_TOKEN,
+		    "%s '%s' is not in the token (store made with token '%s', "
+		    "serial %s); connect that token, or bring the key back "
+		    "with p11kms -reset%s or -rebind",
+		    kms_role_name(slot->role), slot->id, slot->token_label,
+		    slot->token_serial,
+		    slot->role == KMS_ROLE_HMK ? "hmk" : "kpk");
+	if (r != 0)
+		return kms_fail_add(r, "%s '%s'", kms_role_name(slot->role),
+		    slot->id);
+	return 0;
+}
+
+static int
+unwrap_with(struct kms_store *s, const struct kms_slot *slot,
+    const struct kms_wrapped *wrapped, struct kms_secret **key)
+{
+	int r;
+
+	r = s->sealer->unwrap(s->sealer, slot, wrapped, key);
+	if (r == KMS_ERR_AUTH)
+		return kms_fail(KMS_ERR_MASTER,
+		    "%s '%s': the key of that CKA_ID in the token is another "
+		    "one than this store was made with; find the right token, "
+		    "or bring the key back with p11kms -reset%s",
+		    kms_role_name(slot->role), slot->id,
+		    slot->role == KMS_ROLE_HMK ? "hmk" : "kpk");
+	return r;
+}
+
+static int
+open_file_key(struct kms_store *s)
+{
+	struct kms_secret *file_key = NULL;
+	struct kms_header_slot *hmk;
+	int r;
+
+	hmk = kms_header_find(s->header, KMS_ROLE_HMK, KMS_SLOT_CURRENT);
+	if (hmk == NULL)
+		return kms_fail(KMS_ERR_DAMAGED, "header: no current HMK");
+	r = check_master(s, &hmk->slot);
+	if (r == 0)
+		r = unwrap_with(s, &hmk->slot, &hmk->file_key, &file_key);
+	if (r != 0)
+		goto out;
+	kms_seal_free(&s->seal);
+	kms_secret_free(&s->anchor_key);
+	r = kms_seal_new(s->header->uuid, &s->seal);
+	if (r == 0)
+		r = kms_seal_add(s->seal, hmk->slot.no, file_key, true);
+	if (r == 0)
+		r = kms_anchor_key(file_key, &s->anchor_key);
+out:
+	kms_secret_free(&file_key);
+	return r;
+}
+
+static int
+prove_kpk(struct kms_store *s, const struct kms_root *root)
+{
+	struct kms_secret *proof = NULL;
+	struct kms_header_slot *kpk;
+	size_t i;
+	int r;
+
+	kpk = kms_header_find(s->header, KMS_ROLE_KPK, KMS_SLOT_CURRENT);
+	if (kpk == NULL)
+		return kms_fail(KMS_ERR_DAMAGED, "header: no current KPK");
+	for (i = 0; i < root->nproofs; i++) {
+		if (root->proof[i].slot == kpk->slot.no)
+			break;
+	}
+	if (i == root->nproofs)
+		return kms_fail(KMS_ERR_DAMAGED, "root: no proof of KPK '%s'",
+		    kpk->slot.id);
+	r = check_master(s, &kpk->slot);
+	if (r == 0)
+		r = unwrap_with(s, &kpk->slot, &root->proof[i].wrapped, &proof);
+	kms_secret_free(&proof);
+	return r;
+}
+
+int
+kms_load_root(struct kms_store *s, struct kms_root *root, uint8_t gcm[16])
+{
+	uint8_t *plain = NULL;
+	struct kms_row row;
+	size_t len = 0;
+	int r;
+
+	r = kms_rows_get(s->rows, KMS_ROOT_ID, &row);
+	if (r == KMS_ERR_NOTFOUND)
+		return kms_fail(KMS_ERR_DAMAGED, "%s: row 1 (root) is missing",
+		    s->path);
+	if (r != 0)
+		return r;
+	if (row.kind != KMS_KIND_ROOT || kms_seal_tag(&row) == NULL)
+		return kms_fail(KMS_ERR_DAMAGED, "%s: row 1 is not a root",
+		    s->path);
+	memcpy(gcm, kms_seal_tag(&row), 16);
+	plain = malloc(row.len);
+	if (plain == NULL)
+		return kms_fail(KMS_ERR_MEMORY, "root: out of memory");
+	r = kms_seal_open(s->seal, &row, plain, &len);
+	if (r == 0)
+		r = kms_root_decode(root, plain, len);
+	if (r == 0 && root->generation != row.generation) {
+		kms_root_clear(root);
+		r = kms_fail(KMS_ERR_DAMAGED,
+		    "root: generation is not the row's");
+	}
+	kms_wipe(plain, row.len);
+	free(plain);
+	return r;
+}
+
+static int
+refuse_lineage(struct kms_store *s)
+{
+	int r;
+
+	/* The anchor knows who began the new one, and when. */
+	r = kms_age_check(s, &s->root);
+	if (r == KMS_ERR_ROLLBACK && s->verdict == KMS_ANCHOR_OTHER_LINEAGE)
+		return r;
+	return kms_fail(KMS_ERR_ROLLBACK,
+	    "%s: replaced by a store of another history; start again on it",
+	    s->path);
+}
+
+int
+kms_load_follows(struct kms_store *s, const struct kms_root *root)
+{
+	const struct kms_root *ours = &s->root;
+	uint8_t hash[32];
+	int r;
+
+	if (ours->generation == 0)
+		return 0; /* the first one */
+	if (memcmp(root->lineage, ours->lineage, sizeof(root->lineage)) != 0)
+		return refuse_lineage(s);
+	if (root->generation < ours->generation)
+		return kms_fail(KMS_ERR_ROLLBACK,
+		    "%s: replaced by a store older by %llu changes while it "
+		    "was open; put the newer one back, or give them up with "
+		    "p11kms -acceptrestore -reason T",
+		    s->path,
+		    (unsigned long long)(ours->generation - root->generation));
+	r = kms_root_hash(root, hash);
+	if (r != 0)
+		return r;
+	if (root->generation == ours->generation &&
+	    !kms_equal(hash, s->root_sha256, sizeof(hash)))
+		return kms_fail(KMS_ERR_ROLLBACK,
+		    "%s: replaced by another store of generation %llu while "
+		    "it was open",
+		    s->path, (unsigned long long)root->generation);
+	if (root->generation - ours->generation == 1 &&
+	    !kms_equal(root->previous, s->root_sha256, sizeof(hash)))
+		return kms_fail(KMS_ERR_ROLLBACK,
+		    "%s: generation %llu did not grow out of ours", s->path,
+		    (unsigned long long)root->generation);
+	return 0;
+}
+
+int
+kms_load_take_root(struct kms_store *s, struct kms_root *root,
+    const uint8_t gcm[16])
+{
+	int r;
+
+	r = kms_root_hash(root, s->root_sha256);
+	if (r != 0)
+		return r;
+	if (memcmp(root->log.id, s->root.log.id, sizeof(root->log.id)) != 0)
+		kms_release_log_close(&s->log); /* another one from here on */
+	kms_root_clear(&s->root);
+	s->root = *root;
+	memset(root, 0, sizeof(*root)); /* transferred */
+	memcpy(s->root_gcm, gcm, sizeof(s->root_gcm));
+	return 0;
+}
+
+bool
+kms_load_wants(unsigned kind)
+{
+	return kind == KMS_KIND_GROUP || kind == KMS_KIND_KEY ||
+	    kind == KMS_KIND_FACT;
+}
+
+void
+kms_load_note(struct kms_store *s, const struct kms_record *record)
+{
+	if (record->kind != KMS_KIND_FACT)
+		return;
+	if (record->u.fact.type == KMS_FACT_HOLDS)
+		s->holds_id = record->id;
+	else if (record->u.fact.type == KMS_FACT_LOG_RESTART)
+		s->log_restart_id = record->id;
+}
+
+struct loading {
+	struct kms_store *s;
+	const struct kms_root *root;
+	uint8_t *plain;
+	size_t cap, used;
+};
+
+static int
+load_record(struct loading *l, const struct kms_row *row, size_t len)
+{
+	struct kms_record record = {0};
+	int r;
+
+	r = kms_record_decode(&record, row->kind, l->plain, len);
+	if (r != 0)
+		return kms_fail_add(r, "row %llu", (unsigned long long)row->id);
+	record.id = row->id;
+	record.generation = row->generation;
+	kms_load_note(l->s, &record);
+	r = kms_directory_load(l->s->dir, row, &record);
+	kms_record_clear(&record);
+	return r;
+}
+
+static int
+load_row(void *arg, const struct kms_row *row)
+{
+	struct loading *l = arg;
+	size_t len = 0;
+	int r;
+
+	if (row->id == KMS_ROOT_ID)
+		return 0;
+	if (row->id >= l->root->next_id || row->len > l->cap ||
+	    row->generation > l->root->generation || kms_seal_tag(row) == NULL)
+		return kms_fail(KMS_ERR_DAMAGED,
+		    "row %llu: not one that the root knows of",
+		    (unsigned long long)row->id);
+	r = kms_seal_open(l->s->seal, row, l->plain, &len);
+	if (r != 0)
+		return r;
+	if (len > l->used)
+		l->used = len;
+	if (kms_load_wants(row->kind))
+		r = load_record(l, row, len);
+	else
+		r = kms_directory_load(l->s->dir, row, NULL);
+	if (r != 0)
+		return r;
+	return kms_sum_add(l->s->sum, row->kind, row->id, row->generation,
+	    kms_seal_tag(row));
+}
+
+int
+kms_load_compare(struct kms_store *s, const struct kms_root *root)
+{
+	uint8_t sum[16];
+	unsigned kind;
+	uint64_t n;
+	int r;
+
+	for (kind = KMS_KIND_GROUP; kind <= KMS_KINDS; kind++) {
+		n = kms_directory_count(s->dir, kind);
+		if (n != root->count[kind])
+			return kms_fail(KMS_ERR_DAMAGED,
+			    "%s: %llu rows of kind %u where the root counts "
+			    "%llu; restore a backup",
+			    s->path, (unsigned long long)n, kind,
+			    (unsigned long long)root->count[kind]);
+	}
+	r = kms_sum_get(s->sum, sum);
+	if (r != 0)
+		return r;
+	if (!kms_equal(sum, root->sum, sizeof(sum)))
+		return kms_fail(KMS_ERR_DAMAGED,
+		    "%s: the rows are not those of the root (one is older, "
+		    "swapped or not ours); restore a backup",
+		    s->path);
+	return 0;
+}
+
+static void
+forget_rows(struct kms_store *s)
+{
+	kms_directory_free(&s->dir);
+	kms_sum_free(&s->sum);
+	s->holds_id = s->log_restart_id = 0;
+}
+
+static int
+load_rows_of(struct kms_store *s, const struct kms_root *root)
+{
+	struct loading l = {.s = s, .root = root, .cap = KMS_SEALED_MAX};
+	int r;
+
+	forget_rows(s);
+	r = kms_load_follows(s, root);
+	if (r != 0)
+		return r;
+	l.plain = malloc(l.cap);
+	if (l.plain == NULL)
+		return kms_fail(KMS_ERR_MEMORY, "store: out of memory");
+	r = kms_directory_new(root->count, &s->dir);
+	if (r == 0)
+		r = kms_sum_new(root->set_key, &s->sum);
+	if (r == 0)
+		r = kms_rows_scan(s->rows, 0, load_row, &l);
+	if (r == 0)
+		r = kms_directory_ready(s->dir);
+	if (r == 0)
+		r = kms_load_compare(s, root);
+	kms_wipe(l.plain, l.used);
+	free(l.plain);
+	if (r != 0)
+		forget_rows(s);
+	return r;
+}
+
+int
+kms_load_rows(struct kms_store *s)
+{
+	struct kms_root root = {0};
+	uint8_t gcm[16];
+	int r;
+
+	r = kms_load_root(s, &root, gcm);
+	if (r == 0)
+		r = load_rows_of(s, &root);
+	if (r == 0)
+		r = kms_load_take_root(s, &root, gcm);
+	kms_root_clear(&root);
+	return r;
+}
+
+int
+kms_load_copy(struct kms_rows *rows, unsigned copy, struct kms_wr *body,
+    uint8_t hash[32])
+{
+	uint8_t stored[32];
+	int r;
+
+	r = kms_rows_header(rows, copy, body, stored);
+	if (r == 0)
+		r = kms_header_hash(body->p, body->len, hash);
+	if (r == 0 && !kms_equal(hash, stored, sizeof(stored)))
+		r = kms_fail(KMS_ERR_DAMAGED,
+		    "header copy %u does not match its hash", copy);
+	return r;
+}
+
+/* The header as this copy has it, the file key it leads to, and a root that
+ * names just this header. */
+static int
+try_copy(struct kms_store *s, const struct kms_wr *body, const uint8_t hash[32],
+    struct kms_root *root, uint8_t gcm[16])
+{
+	int r;
+
+	r = kms_header_decode(s->header, body->p, body->len);
+	if (r == 0)
+		r = open_file_key(s);
+	if (r == 0)
+		r = kms_load_root(s, root, gcm);
+	if (r == 0 && !kms_equal(hash, root->header_sha256, 32)) {
+		kms_root_clear(root);
+		r = kms_fail(KMS_ERR_DAMAGED,
+		    "header is not the one that the root names");
+	}
+	return r;
+}
+
+/* Either good copy serves; when both are good and yet differ, the one that
+ * the root names. */
+static int
+load_header(struct kms_store *s, struct kms_root *root, uint8_t gcm[16])
+{
+	struct kms_wr body[2];
+	uint8_t hash[2][32];
+	bool good[2];
+	unsigned i;
+	int r = 0;
+
+	for (i = 0; i < 2; i++) {
+		kms_wr_grow(&body[i], KMS_HEADER_MAX);
+		r = kms_load_copy(s->rows, i + 1, &body[i], hash[i]);
+		good[i] = r == 0;
+	}
+	s->headers_differ = !good[0] || !good[1] ||
+	    !kms_equal(hash[0], hash[1], sizeof(hash[0]));
+	if (!good[0] && !good[1])
+		goto out;
+	r = try_copy(s, &body[!good[0]], hash[!good[0]], root, gcm);
+	if (r != 0 && good[0] && good[1] && s->headers_differ)
+		r = try_copy(s, &body[1], hash[1], root, gcm);
+out:
+	for (i = 0; i < 2; i++)
+		kms_wr_free(&body[i]);
+	return r == 0 ? 0 : kms_fail_add(r, "%s", s->path);
+}
+
+int
+kms_load_all(struct kms_store *s)
+{
+	struct kms_root root = {0};
+	uint8_t gcm[16];
+	int r;
+
+	forget_rows(s);
+	r = load_header(s, &root, gcm);
+	if (r == 0)
+		r = prove_kpk(s, &root);
+	if (r == 0)
+		r = load_rows_of(s, &root);
+	if (r == 0)
+		r = kms_load_take_root(s, &root, gcm);
+	kms_root_clear(&root);
+	return r;
+}
