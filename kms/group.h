@@ -33,8 +33,8 @@ int kms_group_modify(struct kms_tx *, const char *name,
 int kms_group_delete(struct kms_tx *, const char *name, bool force,
     const char *reason) KMS_MUST;
 
-int kms_group_view(struct kms_tx *, const char *name,
-    struct kms_group_view *) KMS_MUST;
+int kms_group_view(struct kms_tx *, const char *name, struct kms_group_view *)
+    KMS_MUST;
 /* In order of creation. */
 int kms_group_list(struct kms_tx *,
     int (*each)(void *, const struct kms_group_view *), void *) KMS_MUST;

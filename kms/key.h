@@ -55,8 +55,8 @@ int kms_key_view(struct kms_tx *, const char *group, const char *name,
 int kms_key_view_tag(struct kms_tx *, const struct kms_tag *,
     struct kms_key_view *) KMS_MUST;
 /* The key that encrypts for a group. NOTFOUND "no active key; create one …". */
-int kms_key_active(struct kms_tx *, const char *group,
-    struct kms_key_view *) KMS_MUST;
+int kms_key_active(struct kms_tx *, const char *group, struct kms_key_view *)
+    KMS_MUST;
 
 struct kms_key_filter {
 	const char *group, *name;
