@@ -19,8 +19,8 @@ struct kms_purpose {
  * The caller owns the key and frees it as soon as the drive has it.
  */
 int kms_release(struct kms_store *, const struct kms_actor *,
-    const struct kms_tag *, const struct kms_purpose *,
-    struct kms_secret **) KMS_MUST;
+    const struct kms_tag *, const struct kms_purpose *, struct kms_secret **)
+    KMS_MUST;
 /* The group's active key, for writing; fills its tag. */
 int kms_release_active(struct kms_store *, const struct kms_actor *,
     const char *group, const struct kms_purpose *, struct kms_tag *,

@@ -1,0 +1,330 @@
+#include "kms/release.h"
+
+#include <string.h>
+
+#include "kms/directory.h"
+#include "kms/gate.h"
+#include "kms/logbook.h"
+#include "kms/sync.h"
+
+/* A release under way: what is asked for, and what was found. */
+struct release {
+	struct kms_store *s;
+	const struct kms_actor *actor;
+	const struct kms_purpose *purpose;
+	const struct kms_directory_row *row; /* borrowed, inside the store */
+	const struct kms_directory_key *key;
+	bool log_lost;
+};
+
+/* --- is it there ------------------------------------------------------ */
+
+static int
+explain_missing(const struct kms_tag *tag)
+{
+	char text[KMS_TAG_TEXT];
+	const char *what = "";
+
+	kms_tag_text(tag, text);
+	switch (kms_tag_kind(tag)) {
+	case KMS_TAG_RANDOM:
+		what = "a random key made by p11kms: no passphrase brings it "
+		       "back, only a backup of the store that held it";
+		break;
+	case KMS_TAG_PHRASE:
+		what = "a key of its own passphrase: bring it back with "
+		       "p11kmsutil -recoverkey -tag and that passphrase";
+		break;
+	case KMS_TAG_GROUP:
+		what = "a key of its group's passphrase: bring it back with "
+		       "p11kmsutil -recoverkey -tag and that passphrase";
+		break;
+	case KMS_TAG_FOREIGN:
+		what = "a tag that p11kms did not make: bring its key in with "
+		       "p11kmsutil -importkey -tag";
+		break;
+	}
+	return kms_fail(KMS_ERR_NOTFOUND,
+	    "tag %s is not in this store; it looks like %s", text, what);
+}
+
+static int
+find_tag(struct release *rel, const struct kms_tag *tag)
+{
+	rel->row = kms_directory_by_tag(rel->s->dir, tag);
+	if (rel->row == NULL)
+		return explain_missing(tag);
+	rel->key = kms_directory_key(rel->s->dir, rel->row);
+	return 0;
+}
+
+static int
+find_active(struct release *rel, const char *group)
+{
+	const struct kms_directory_row *row;
+
+	row = kms_directory_group_by_name(rel->s->dir, group);
+	if (row == NULL)
+		return kms_fail(KMS_ERR_NOTFOUND,
+		    "key group '%s' does not exist; create it with "
+		    "p11kmsutil -createkg",
+		    group);
+	rel->row = kms_directory_active(rel->s->dir, row->id);
+	if (rel->row == NULL)
+		return kms_fail(KMS_ERR_NOTFOUND,
+		    "%s: no active key; create one with p11kmsutil -createkey "
+		    "-kgname %s -activate",
+		    group, group);
+	rel->key = kms_directory_key(rel->s->dir, rel->row);
+	return 0;
+}
+
+/* --- may it go -------------------------------------------------------- */
+
+static int
+check_state(const struct release *rel)
+{
+	enum kms_state state = rel->key->state;
+	char text[KMS_TAG_TEXT];
+	bool fits = false;
+
+	switch (rel->purpose->use) {
+	case KMS_USE_WRITE:
+		fits = kms_state_encrypts(state);
+		break;
+	case KMS_USE_READ:
+		fits = kms_state_decrypts(state);
+		break;
+	case KMS_USE_CLIENT:
+		fits = kms_state_decrypts(state) || state == KMS_PRELIVE;
+		break;
+	case KMS_USE_EXPORT:
+		fits = true;
+		break;
+	}
+	if (fits)
+		return 0;
+	kms_tag_text(&rel->key->tag, text);
+	return kms_fail(KMS_ERR_STATE,
+	    "key of tag %s is %s, which does not %s; change it with p11kmsutil "
+	    "-modifykey -state",
+	    text, kms_state_name(state),
+	    rel->purpose->use == KMS_USE_WRITE ? "encrypt" : "decrypt");
+}
+
+/* Reading is not gated: what was written must be readable. */
+static int
+check_gate(const struct release *rel)
+{
+	const struct kms_gate_key facts = {.origin = rel->key->origin,
+	    .flags = rel->key->flags,
+	    .slot = rel->key->slot,
+	    .generation = rel->row->generation};
+	enum kms_state state = rel->key->state;
+	bool gated;
+	char text[KMS_TAG_TEXT];
+
+	gated = rel->purpose->use == KMS_USE_WRITE ||
+	    (rel->purpose->use == KMS_USE_CLIENT &&
+		(state == KMS_ACTIVE || state == KMS_PRELIVE));
+	if (!gated || kms_gate_servable(rel->s, &facts))
+		return 0;
+	kms_tag_text(&rel->key->tag, text);
+	return kms_gate_refuse(text);
+}
+
+/* The group's name is read only for an actor who is limited by it. */
+static int
+check_actor(const struct release *rel)
+{
+	const struct kms_directory_row *row;
+	const struct kms_actor *actor = rel->actor;
+	struct kms_record group;
+	int r;
+
+	if (actor->may == NULL)
+		return 0;
+	row = kms_directory_by_id(rel->s->dir, rel->key->group);
+	if (row == NULL)
+		return kms_fail(KMS_ERR_INTERNAL, "key without a group");
+	r = kms_sync_read(rel->s, row, &group);
+	if (r != 0)
+		return r;
+	if (!actor->may(actor, KMS_EVENT_RELEASE, group.u.group.name))
+		r = kms_fail(KMS_ERR_DENIED, "%s may not %s in %s",
+		    actor->who.name, kms_event_name(KMS_EVENT_RELEASE),
+		    group.u.group.name);
+	kms_record_clear(&group);
+	return r;
+}
+
+/* --- out it goes ------------------------------------------------------ */
+
+static int
+copy_text(char *out, const char *text, const char *what)
+{
+	size_t n = text == NULL ? 0 : strlen(text);
+
+	if (n > KMS_DRIVE_TEXT)
+		return kms_fail(KMS_ERR_USAGE, "%s: %zu bytes, at most %u",
+		    what, n, KMS_DRIVE_TEXT);
+	if (n > 0)
+		memcpy(out, text, n + 1);
+	return 0;
+}
+
+/* The tag names the key; what it was called lies in the store's rows, which
+ * keep it beyond its deletion. */
+static int
+record_release(struct release *rel)
+{
+	struct kms_release_entry e = {.time = kms_tx_now(),
+	    .generation = rel->s->root.generation,
+	    .use = (uint8_t)rel->purpose->use,
+	    .state = rel->key->state,
+	    .tag = rel->key->tag,
+	    .who = rel->actor->who};
+	struct kms_release_log *log;
+	int r;
+
+	r = copy_text(e.drive, rel->purpose->drive, "drive");
+	if (r == 0)
+		r = copy_text(e.volume, rel->purpose->volume, "volume");
+	if (r != 0)
+		return r;
+	r = kms_logbook_get(rel->s, &log);
+	if (r == 0)
+		r = kms_release_log_append(log, &e);
+	if (r == 0)
+		return 0;
+	rel->log_lost = r == KMS_ERR_NOTFOUND || r == KMS_ERR_DAMAGED;
+	if (rel->log_lost)
+		kms_logbook_doubt(rel->s);
+	return kms_fail_add(r, "the release could not be recorded");
+}
+
+static int
+unwrap(const struct release *rel, struct kms_secret **key)
+{
+	const struct kms_header_slot *kpk;
+	struct kms_sealer *sealer = rel->s->sealer;
+	char text[KMS_TAG_TEXT];
+	struct kms_wrapped w;
+	int r;
+
+	kpk = kms_header_by_no(rel->s->header, rel->key->slot);
+	if (kpk == NULL)
+		return kms_fail(KMS_ERR_DAMAGED,
+		    "row %llu: wrapped by KPK slot %u, which the header does "
+		    "not know",
+		    (unsigned long long)rel->row->id, rel->key->slot);
+	kms_directory_wrapped(rel->key, &w);
+	r = sealer->unwrap(sealer, &kpk->slot, &w, key);
+	if (r != KMS_ERR_AUTH)
+		return r;
+	kms_tag_text(&rel->key->tag, text);
+	return kms_fail(KMS_ERR_DAMAGED,
+	    "key of tag %s (row %llu): KPK '%s' does not open it; look with "
+	    "p11kms -verifydb",
+	    text, (unsigned long long)rel->row->id, kpk->slot.id);
+}
+
+/* Unwrapped first, so that a token which is away leaves no record of a
+ * release that was none; the key stays here until the record is durable. */
+static int
+let_out(struct release *rel, struct kms_secret **out)
+{
+	struct kms_secret *key = NULL;
+	int r;
+
+	r = check_state(rel);
+	if (r == 0)
+		r = check_gate(rel);
+	if (r == 0)
+		r = check_actor(rel);
+	if (r == 0)
+		r = unwrap(rel, &key);
+	if (r == 0)
+		r = record_release(rel);
+	if (r == 0)
+		*out = kms_secret_take(&key);
+	kms_secret_free(&key);
+	return r;
+}
+
+/* By tag, or the group's active key when tag is NULL. */
+static int
+release_once(struct release *rel, const struct kms_tag *tag, const char *group,
+    struct kms_tag *released, struct kms_secret **key)
+{
+	bool view = rel->actor->may != NULL;
+	int r;
+
+	rel->log_lost = false;
+	r = kms_sync_enter(rel->s, view);
+	if (r != 0)
+		return r;
+	r = tag != NULL ? find_tag(rel, tag) : find_active(rel, group);
+	if (r == 0)
+		r = let_out(rel, key);
+	if (r == 0)
+		*released = rel->key->tag;
+	kms_sync_leave(rel->s, view);
+	return r;
+}
+
+static int
+release(struct release *rel, const struct kms_tag *tag, const char *group,
+    struct kms_tag *released, struct kms_secret **key)
+{
+	int r;
+
+	*key = NULL;
+	r = release_once(rel, tag, group, released, key);
+	if (r == 0 || !rel->log_lost)
+		return r;
+	/* Once: a new log is a change of the store, made outside of it. */
+	r = kms_tx_restart_log(rel->s, rel->actor);
+	if (r == 0)
+		r = release_once(rel, tag, group, released, key);
+	return r;
+}
+
+int
+kms_release(struct kms_store *s, const struct kms_actor *actor,
+    const struct kms_tag *tag, const struct kms_purpose *purpose,
+    struct kms_secret **key)
+{
+	struct release rel = {.s = s, .actor = actor, .purpose = purpose};
+	struct kms_tag released;
+
+	return release(&rel, tag, NULL, &released, key);
+}
+
+int
+kms_release_active(struct kms_store *s, const struct kms_actor *actor,
+    const char *group, const struct kms_purpose *purpose, struct kms_tag *tag,
+    struct kms_secret **key)
+{
+	struct release rel = {.s = s, .actor = actor, .purpose = purpose};
+
+	return release(&rel, NULL, group, tag, key);
+}
+
+int
+kms_release_fetch(struct kms_store *s, const struct kms_tag *tag,
+    struct kms_secret **key)
+{
+	struct release rel = {.s = s};
+	int r;
+
+	*key = NULL;
+	r = kms_sync_enter(s, false);
+	if (r != 0)
+		return r;
+	r = find_tag(&rel, tag);
+	if (r == 0)
+		r = unwrap(&rel, key);
+	kms_sync_leave(s, false);
+	return r;
+}
