@@ -19,14 +19,14 @@ struct kms_setup_master {
  * removes what was left. An existing store: EXISTS, nothing touched. Equal
  * phrases: PHRASE. Takes long (two KDFs).
  */
-int kms_setup_create(const struct kms_store_options *,
-    const struct kms_actor *, const struct kms_setup_master *hmk,
-    const struct kms_setup_master *kpk) KMS_MUST;
+int kms_setup_create(const struct kms_store_options *, const struct kms_actor *,
+    const struct kms_setup_master *hmk, const struct kms_setup_master *kpk)
+    KMS_MUST;
 
 /* Takes an older or foreign-lineage store as it lies, starts a new lineage,
  * writes the anchor, audits. Needs a reason. *lost: changes given up. A
  * store that needs no acceptance: STATE. */
-int kms_setup_accept(const struct kms_store_options *,
-    const struct kms_actor *, const char *reason, uint64_t *lost) KMS_MUST;
+int kms_setup_accept(const struct kms_store_options *, const struct kms_actor *,
+    const char *reason, uint64_t *lost) KMS_MUST;
 
 #endif
