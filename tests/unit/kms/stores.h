@@ -1,0 +1,69 @@
+/* A store in a directory of its own, on a token in memory or in a file, and
+ * the few steps that most tests begin with. A failure aborts the test. */
+#ifndef TESTS_UNIT_KMS_STORES_H
+#define TESTS_UNIT_KMS_STORES_H
+
+#include <check.h>
+
+#include "kms/group.h"
+#include "kms/key.h"
+#include "kms/material.h"
+#include "kms/release.h"
+#include "kms/setup.h"
+#include "kms/store.h"
+#include "tests/lib/fixture.h"
+#include "tests/lib/soft_sealer.h"
+
+TCase *test_store(void);
+TCase *test_tx(void);
+TCase *test_setup(void);
+TCase *test_group(void);
+TCase *test_key(void);
+TCase *test_gate(void);
+TCase *test_release(void);
+TCase *test_verify(void);
+
+struct stores {
+	struct fx *fx;
+	struct kms_sealer *sealer;
+	struct kms_store_options options;
+	struct kms_actor actor;
+	struct kms_store *store;
+	const char *path, *log_path, *token_path;
+};
+
+/* Token and options, nothing made yet. shared: the token lies in a file, for
+ * tests with other processes. */
+void stores_begin(struct stores *, bool shared);
+/* The same and a store, open, both master keys born in the token. */
+void stores_new(struct stores *, bool shared);
+void stores_end(struct stores *);
+
+/* Both born in the token, "HMK 1" and "KPK 1". */
+int stores_create(struct stores *);
+void stores_open(struct stores *);
+/* Opens and expects this error. */
+void stores_refused(struct stores *, int code);
+void stores_close(struct stores *);
+
+/* ck_assert of 0, with the cause in the message. */
+void ok(int r);
+/* ck_assert of that code, and of a word in its cause. */
+void fails(int r, int code, const char *word);
+
+void stores_write(struct stores *, struct kms_tx **);
+void stores_read(struct stores *, struct kms_tx **);
+
+/* One change each. */
+void add_group(struct stores *, const char *name);
+/* A random key; waived, so that the serve gate lets it go. */
+void add_key(struct stores *, const char *group, const char *name,
+    enum kms_state, struct kms_tag *);
+/* One imported under a phrase's origin would be: bytes all of this value. */
+struct kms_secret *secret_of(const char *text);
+
+/* The released key's bytes, for comparison. */
+void release_bytes(struct stores *, const struct kms_tag *, enum kms_use,
+    uint8_t out[32]);
+
+#endif
