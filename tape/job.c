@@ -181,7 +181,7 @@ static int
 job_inside(const struct tape_job *job, const struct guard *g,
     struct tape_job_result *r)
 {
-	pid_t pid;
+	pid_t pid = -1;
 
 	if (job->before_spawn) {
 		int err = job->before_spawn(job->arg);

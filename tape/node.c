@@ -160,6 +160,15 @@ resolve(const char *spec, char *base, size_t cap)
 	free(real);
 }
 
+/* nst0, st0 and their mode nodes nst0l, nst0m, nst0a. */
+static bool
+is_tape(const char *base, unsigned *no)
+{
+	if (base[0] == 'n')
+		base++;
+	return strncmp(base, "st", 2) == 0 && numbered(base + 2, "alm", no);
+}
+
 int
 tape_node_find(const char *sysfs, const char *spec, struct tape_node *out)
 {
@@ -177,9 +186,7 @@ tape_node_find(const char *sysfs, const char *spec, struct tape_node *out)
 		    spec);
 	if (strncmp(base, "sg", 2) == 0 && numbered(base + 2, "", &no))
 		snprintf(sg, sizeof(sg), "sg%u", no);
-	else if (strncmp(base, "nst", 3) == 0 && numbered(base + 3, "alm", &no))
-		err = sg_from_tape(sysfs, spec, no, sg, sizeof(sg));
-	else if (strncmp(base, "st", 2) == 0 && numbered(base + 2, "alm", &no))
+	else if (is_tape(base, &no))
 		err = sg_from_tape(sysfs, spec, no, sg, sizeof(sg));
 	else
 		err = kms_fail(KMS_ERR_USAGE,

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WIRE_DATA_MAX (8u * 1024 * 1024)
+#define WIRE_DATA_MAX 8388608u
 #define WIRE_REQ_HEAD 28u
 #define WIRE_REP_HEAD 12u
 #define WIRE_CDB_MAX 16u

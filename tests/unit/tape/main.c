@@ -22,6 +22,7 @@ main(void)
 	suite_add_tcase(s, medium_tests());
 	suite_add_tcase(s, load_tests());
 	suite_add_tcase(s, hostile_tests());
+	suite_add_tcase(s, request_tests());
 	suite_add_tcase(s, job_tests());
 	SRunner *r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);
