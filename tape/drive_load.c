@@ -50,6 +50,21 @@ spout_either(struct tape_drive *d, struct tape_sde *sde)
 	return err;
 }
 
+/* The node may lead to another drive by now (it is opened anew after each
+ * key): that one is neither ours to trust nor ours to clear. */
+static int
+same_drive(struct tape_drive *d)
+{
+	char serial[TAPE_SERIAL_MAX + 1];
+
+	int err = tape_drive_serial(d, serial);
+	if (err || strcmp(serial, d->id.serial) == 0)
+		return err;
+	return kms_fail(KMS_ERR_UNPROVEN,
+	    "another drive answers at this node: serial %s, not %s", serial,
+	    d->id.serial);
+}
+
 static bool
 status_same(const struct tape_status *a, const struct tape_status *b)
 {
@@ -158,7 +173,9 @@ proof(struct tape_drive *d, const struct tape_load *l,
 	struct tape_status now;
 	bool by_block = false;
 
-	int err = tape_drive_status(d, &now);
+	int err = same_drive(d);
+	if (!err)
+		err = tape_drive_status(d, &now);
 	if (!err)
 		err = proof_of_status(p, sde, &now);
 	if (!err && !l->write && p->medium)
@@ -265,17 +282,16 @@ lost(const char *what)
 int
 tape_drive_prove(struct tape_drive *d, const struct tape_loaded *l)
 {
-	char serial[TAPE_SERIAL_MAX + 1];
+	char cause[CAUSE_ROOM];
 	struct tape_status now;
 
-	if (tape_drive_serial(d, serial) || tape_drive_status(d, &now)) {
-		char cause[CAUSE_ROOM];
-		snprintf(cause, sizeof(cause), "%s",
-		    kms_err_cause(KMS_ERR_UNPROVEN));
+	int err = same_drive(d);
+	if (!err)
+		err = tape_drive_status(d, &now);
+	if (err) {
+		snprintf(cause, sizeof(cause), "%s", kms_err_cause(err));
 		return lost(cause);
 	}
-	if (strcmp(serial, d->id.serial) != 0)
-		return lost("another drive answers at this node");
 	if (now.enc != l->enc || now.dec != l->dec)
 		return lost(l->ckod
 			? "its modes are off; if the program unloads the "
@@ -303,7 +319,10 @@ clear_once(struct tape_drive *d)
 	struct tape_sde sde = {.scope = TAPE_SCOPE_ALL};
 	struct tape_status now;
 
-	int err = tape_drive_status(d, &now);
+	int err = same_drive(d);
+	if (err)
+		return err;
+	err = tape_drive_status(d, &now);
 	/* Some drives refuse index 0 even when all is switched off. */
 	sde.algorithm = d->algorithm ? d->algorithm
 	    : !err && now.algorithm  ? now.algorithm

@@ -499,13 +499,18 @@ START_TEST(a_demount_in_between_is_a_lost_key_unless_expected)
 }
 END_TEST
 
-START_TEST(another_drive_at_the_node_is_a_lost_key)
+START_TEST(another_drive_at_the_node_is_neither_trusted_nor_cleared)
 {
 	struct tape_loaded out;
 
 	ck_assert_int_eq(load_write(&out), 0);
 	m.serial = "9999999999";
 	lost(&out, "another drive");
+	m.spouts = 0;
+	ck_assert_int_eq(tape_drive_clear(d), KMS_ERR_UNPROVEN);
+	says(KMS_ERR_UNPROVEN, "not 0123456789");
+	ck_assert_uint_eq(m.spouts, 0);
+	ck_assert(!mock_off(&m));
 }
 END_TEST
 
@@ -543,6 +548,7 @@ load_tests(void)
 	tcase_add_test(t, a_reset_in_between_is_a_lost_key);
 	tcase_add_test(t, another_key_in_between_is_a_lost_key);
 	tcase_add_test(t, a_demount_in_between_is_a_lost_key_unless_expected);
-	tcase_add_test(t, another_drive_at_the_node_is_a_lost_key);
+	tcase_add_test(t,
+	    another_drive_at_the_node_is_neither_trusted_nor_cleared);
 	return t;
 }
