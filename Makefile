@@ -9,7 +9,7 @@
 PKG_BUILD = gcc libc6-dev make pkg-config libp11-dev libp11-kit-dev \
 	libssl-dev libsqlite3-dev libsgutils2-dev libjansson-dev libinih-dev \
 	libqrencode-dev libsystemd-dev
-PKG_TEST  = softhsm2 check openssl mt-st tar strace
+PKG_TEST  = softhsm2 check openssl mt-st tar strace sg3-utils stenc
 PKG_LINT  = clang clang-tidy cppcheck shellcheck universal-ctags
 
 BUILD ?= build
@@ -45,7 +45,8 @@ SRC_kms   := $(wildcard kms/*.c)
 SRC_kmip  := $(wildcard kms/kmip/*.c)
 SRC_hsm   := $(wildcard hsm/*.c)
 SRC_tape  := $(wildcard tape/*.c)
-SRC_vtape := $(filter-out tape/virtual/preload.c,$(wildcard tape/virtual/*.c))
+SRC_preload := $(wildcard tape/virtual/preload*.c)
+SRC_vtape := $(filter-out $(SRC_preload),$(wildcard tape/virtual/*.c))
 MAINS     := p11kms p11kmsutil p11kmsdrive vtaped
 SRC_tools := $(filter-out $(MAINS:%=tools/%.c),$(wildcard tools/*.c))
 SRC_tlib  := $(wildcard tests/lib/*.c)
@@ -53,7 +54,7 @@ SRC_tlib  := $(wildcard tests/lib/*.c)
 obj = $(patsubst %.c,$(O)/obj/%.o,$1)
 lib = $(if $(SRC_$1),$(O)/lib$1.a)
 ALL_MAINS := $(foreach m,$(MAINS),$(if $(wildcard tools/$m.c),$(O)/bin/$m))
-PRELOAD := $(if $(wildcard tape/virtual/preload.c),$(O)/lib/libvtape-preload.so)
+PRELOAD := $(if $(SRC_preload),$(O)/lib/libvtape-preload.so)
 
 all: $(ALL_MAINS) $(PRELOAD)
 
@@ -70,9 +71,9 @@ ARCHIVES := base kms kmip hsm tape vtape
 $(foreach a,$(ARCHIVES) tools,$(eval $(call archive,$a)))
 
 # The preload library goes into other people's programs: libc only.
-$(O)/lib/libvtape-preload.so: tape/virtual/preload.c tape/wire.c tape/wire.h
+$(O)/lib/libvtape-preload.so: $(SRC_preload) tape/wire.c tape/virtual/preload.h tape/wire.h
 	@mkdir -p $(@D)
-	$(CC) -I. -D_GNU_SOURCE $(WARN) -fPIC -O2 -g -fstack-protector-strong -shared -Wl,-z,relro,-z,now -o $@ tape/virtual/preload.c tape/wire.c -ldl -pthread
+	$(CC) -I. -D_GNU_SOURCE $(WARN) -fPIC -fvisibility=hidden -O2 -g -fstack-protector-strong -shared -Wl,-z,relro,-z,now -o $@ $(SRC_preload) tape/wire.c -ldl -pthread
 
 TOOL_LIBS = $(call lib,tools) $(call lib,kmip) $(call lib,kms) $(call lib,hsm) $(call lib,vtape) $(call lib,tape) $(call lib,base)
 $(O)/bin/%: $(O)/obj/tools/%.o $(TOOL_LIBS)

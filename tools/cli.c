@@ -153,10 +153,10 @@ take_operand(struct cli *cli, const struct cli_operation *op,
 		    op->name);
 	if (op->value == NULL)
 		return 0;
-	cli->operand = w->value != NULL ? w->value : next;
-	if (cli->operand == NULL || (w->value == NULL && is_dashed(next)))
-		return kms_fail(KMS_ERR_USAGE, "operation -%s needs its %s",
-		    op->name, op->value);
+	if (w->value != NULL)
+		cli->operand = w->value;
+	else if (next != NULL && !is_dashed(next))
+		cli->operand = next;
 	return 0;
 }
 
@@ -336,6 +336,9 @@ check_complete(const struct cli *cli)
 	char list[200];
 	size_t i;
 
+	if (op->value != NULL && cli->operand == NULL)
+		return kms_fail(KMS_ERR_USAGE, "operation -%s needs its %s",
+		    op->name, op->value);
 	for (i = 0; op->options && op->options[i].name; i++) {
 		if (op->options[i].required && cli->given[i] == NULL)
 			return kms_fail(KMS_ERR_USAGE, "-%s needs -%s %s",
