@@ -208,6 +208,8 @@ write_out(struct kms_release_log *log, const struct kms_log_head *end)
 	if (r != 0)
 		return log->refuses = r;
 	log->end = *end;
+	if (log->found.state == KMS_RELEASE_LOG_TORN)
+		log->found.state = KMS_RELEASE_LOG_COMPLETE;
 	return 0;
 }
 

@@ -1,8 +1,20 @@
 /* Everything libkms promises, in one program. */
 #include <stdlib.h>
+#include <string.h>
 
-#include "kms/base/secret.h"
 #include "tests/unit/kms/stores.h"
+#include "tests/unit/kms/tests.h"
+
+/* PLAIN so that ASan sees overruns; LOCKED when P11KMS_TEST_SECRET=locked. */
+static int
+secrets_on(void)
+{
+	const char *mode = getenv("P11KMS_TEST_SECRET");
+	bool locked = mode != NULL && strcmp(mode, "locked") == 0;
+
+	return kms_secret_init(1u << 18,
+	    locked ? KMS_SECRET_LOCKED : KMS_SECRET_PLAIN);
+}
 
 int
 main(void)
@@ -11,10 +23,13 @@ main(void)
 	SRunner *sr;
 	int failed;
 
-	if (kms_secret_init(1u << 18, KMS_SECRET_PLAIN) != 0)
+	if (secrets_on() != 0)
 		return EXIT_FAILURE;
 	suite_add_tcase(s, test_store());
 	sr = srunner_create(s);
+#define X(name) srunner_add_suite(sr, name##_suite());
+	SUITES(X)
+#undef X
 	srunner_run_all(sr, CK_ENV);
 	failed = srunner_ntests_failed(sr);
 	srunner_free(sr);
