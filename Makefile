@@ -49,7 +49,8 @@ SRC_preload := $(wildcard tape/virtual/preload*.c)
 SRC_vtape := $(filter-out $(SRC_preload),$(wildcard tape/virtual/*.c))
 MAINS     := p11kms p11kmsutil p11kmsdrive vtaped
 SRC_tools := $(filter-out $(MAINS:%=tools/%.c),$(wildcard tools/*.c))
-SRC_tlib  := $(wildcard tests/lib/*.c)
+# p11fault is a PKCS#11 module of its own, loaded by tests.
+SRC_tlib  := $(filter-out tests/lib/p11fault.c,$(wildcard tests/lib/*.c))
 
 obj = $(patsubst %.c,$(O)/obj/%.o,$1)
 lib = $(if $(SRC_$1),$(O)/lib$1.a)
@@ -95,6 +96,13 @@ $(O)/test/test-$1: $(call obj,$(wildcard tests/unit/$1/*.c) $(SRC_tlib)) $(forea
 endef
 UNITS := $(foreach u,$(ARCHIVES),$(if $(wildcard tests/unit/$u/*.c),$u))
 $(foreach u,$(UNITS),$(eval $(call unit,$u)))
+
+# Stays loaded, so that its counts outlive a reload of the module.
+$(O)/test/p11fault.so: tests/lib/p11fault.c
+	@mkdir -p $(@D)
+	$(CC) -I. -D_GNU_SOURCE $(WARN) $(PC_CFLAGS) -fPIC -O2 -g -shared -Wl,-z,nodelete -o $@ $< -ldl -pthread
+
+$(O)/test/test-hsm: | $(O)/test/p11fault.so
 
 unit: $(UNITS:%=$(O)/test/test-%)
 

@@ -11,7 +11,7 @@
 
 /* What is read of an object to judge it. */
 struct object {
-	CK_ULONG class;
+	CK_ULONG class, key_len;
 	bool has_class;
 	size_t label_len, id_len, value_len, application_len;
 	uint8_t label[64], id[64], application[64];
@@ -31,11 +31,34 @@ read_part(struct hsm_session *s, CK_OBJECT_HANDLE h, CK_ATTRIBUTE_TYPE type,
 	return 0;
 }
 
+static int
+read_key(struct hsm_session *s, CK_OBJECT_HANDLE h, struct object *o)
+{
+	size_t len;
+	int r;
+
+	r = read_part(s, h, CKA_ID, o->id, &o->id_len);
+	if (r == 0)
+		r = hsm_object_read(s, h, CKA_VALUE_LEN, &o->key_len,
+		    sizeof(o->key_len), &len);
+	return r;
+}
+
+static int
+read_data(struct hsm_session *s, CK_OBJECT_HANDLE h, struct object *o)
+{
+	uint8_t value[64];
+	int r;
+
+	r = read_part(s, h, CKA_APPLICATION, o->application,
+	    &o->application_len);
+	return r != 0 ? r : read_part(s, h, CKA_VALUE, value, &o->value_len);
+}
+
 /* A secret key's value is never asked for. */
 static int
 read_object(struct hsm_session *s, CK_OBJECT_HANDLE h, struct object *o)
 {
-	uint8_t value[64];
 	size_t len;
 	int r;
 
@@ -46,13 +69,9 @@ read_object(struct hsm_session *s, CK_OBJECT_HANDLE h, struct object *o)
 	o->has_class = len == sizeof(o->class);
 	r = read_part(s, h, CKA_LABEL, o->label, &o->label_len);
 	if (r == 0 && o->has_class && o->class == CKO_SECRET_KEY)
-		r = read_part(s, h, CKA_ID, o->id, &o->id_len);
-	if (r != 0 || !o->has_class || o->class != CKO_DATA)
-		return r;
-	r = read_part(s, h, CKA_APPLICATION, o->application,
-	    &o->application_len);
-	if (r == 0)
-		r = read_part(s, h, CKA_VALUE, value, &o->value_len);
+		r = read_key(s, h, o);
+	if (r == 0 && o->has_class && o->class == CKO_DATA)
+		r = read_data(s, h, o);
 	return r;
 }
 
@@ -62,22 +81,26 @@ begins(const uint8_t *p, size_t len, const char *with)
 	return len >= strlen(with) && memcmp(p, with, strlen(with)) == 0;
 }
 
-/* Keys and data objects only, and only as a broken create leaves them: other
- * users' objects may rightly have no label. */
+/* Only as a broken create of ours leaves them: other people's objects may
+ * rightly have no label. */
 static bool
 is_half_made(const struct object *o)
 {
+	bool ours;
+
 	if (!o->has_class)
 		return true;
-	if (o->class == CKO_SECRET_KEY)
-		return o->id_len == 0 &&
-		    (o->label_len == 0 ||
-			begins(o->label, o->label_len, LABEL_PREFIX));
-	if (o->class == CKO_DATA)
-		return (o->label_len == 0 && o->value_len == 0) ||
-		    (begins(o->application, o->application_len, APPLICATION) &&
-			(o->label_len == 0 || o->value_len == 0));
-	return false;
+	if (o->class == CKO_SECRET_KEY) {
+		ours = o->label_len == 0 ||
+		    begins(o->label, o->label_len, LABEL_PREFIX);
+		return ours && o->id_len == 0 && o->key_len == 0;
+	}
+	if (o->class != CKO_DATA)
+		return false;
+	if (begins(o->application, o->application_len, APPLICATION))
+		return o->label_len == 0 || o->value_len == 0;
+	return o->application_len == 0 && o->label_len == 0 &&
+	    o->value_len == 0;
 }
 
 static int
@@ -96,7 +119,6 @@ find_all(struct hsm_session *s, CK_OBJECT_HANDLE **out, size_t *n)
 	int r;
 
 	hsm_template_init(&all);
-	hsm_template_bool(&all, CKA_TOKEN, true);
 	for (;;) {
 		h = calloc(cap, sizeof(*h));
 		if (h == NULL)

@@ -1,7 +1,11 @@
 /*
- * Half-made objects: a create that was killed can leave an object without
- * label, CKA_ID, value or class. They are told from other people's objects by
- * what was there before: an object already on that list is never touched.
+ * Half-made objects: a create that was killed leaves an object that still
+ * lacks class, CKA_ID, value or label (on SoftHSM even CKA_TOKEN is false
+ * yet). They are told from other people's objects by what was there before: an
+ * object already on that list is never touched.
+ *
+ * On a session that is alone (hsm_pool_acquire): another thread's data key in
+ * the making would look the same.
  */
 #ifndef HSM_DEBRIS_H
 #define HSM_DEBRIS_H

@@ -10,8 +10,7 @@
 #define RSA_BITS 2048u
 #define RSA_BYTES (RSA_BITS / 8)
 
-/* The value goes right after class and key type: SoftHSM refuses what follows
- * CKA_MODIFIABLE, and that is last. */
+/* The last one may be CKA_MODIFIABLE, and SoftHSM refuses what follows that. */
 static int
 create(struct hsm_session *s, const struct kms_secret *key,
     const struct hsm_template *t, CK_OBJECT_HANDLE *out)
@@ -25,9 +24,9 @@ create(struct hsm_session *s, const struct kms_secret *key,
 	hsm_template_bytes(&value, CKA_VALUE, kms_secret_bytes(key),
 	    kms_secret_len(key));
 	for (CK_ULONG i = 0; i < t->n; i++) {
-		a[n++] = t->a[i];
-		if (i == 1)
+		if (i == t->n - 1)
 			a[n++] = value.a[0];
+		a[n++] = t->a[i];
 	}
 	rv = s->f->C_CreateObject(s->h, a, n, out);
 	return rv == CKR_OK ? 0 : hsm_session_fail(s, rv, "C_CreateObject");

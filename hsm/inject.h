@@ -10,10 +10,11 @@
 #include "kms/base/secret.h"
 
 /*
- * t: the key's attributes but CKA_VALUE; class and key type are its first
- * two. KMS_ERR_TOKEN, and rv says why the last way was refused. A refused
- * attempt may leave a half-made object behind: for token objects the caller
- * looks for it.
+ * t: the key's attributes but CKA_VALUE, which goes in before the last one. (A
+ * killed create leaves the attributes up to some point: a key that has its
+ * value has its CKA_ID too, and is found.) KMS_ERR_TOKEN, and rv says why the
+ * last way was refused. A refused attempt may leave a half-made object behind:
+ * for token objects the caller looks for it.
  */
 int hsm_inject(struct hsm_session *, const struct kms_secret *,
     const struct hsm_template *t, CK_OBJECT_HANDLE *) KMS_MUST;

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "hsm/ckr.h"
+
 void
 hsm_template_init(struct hsm_template *t)
 {
@@ -80,21 +82,17 @@ hsm_object_read(struct hsm_session *s, CK_OBJECT_HANDLE h,
 
 	*len = 0;
 	rv = s->f->C_GetAttributeValue(s->h, h, &a, 1);
-	switch (rv) {
-	case CKR_OK:
-		break;
-	case CKR_ATTRIBUTE_SENSITIVE:
-	case CKR_ATTRIBUTE_TYPE_INVALID:
-		return 0;
-	case CKR_OBJECT_HANDLE_INVALID:
+	if (rv == CKR_OBJECT_HANDLE_INVALID)
 		return kms_fail(KMS_ERR_NOTFOUND, "token object: is gone");
-	case CKR_BUFFER_TOO_SMALL:
+	if (rv == CKR_BUFFER_TOO_SMALL)
 		return kms_fail(KMS_ERR_LIMIT,
 		    "token object: attribute 0x%lx is over %zu bytes", type,
 		    cap);
-	default:
+	/* unknown, hidden, or (SoftHSM: ATTRIBUTE_VALUE_INVALID) half-made */
+	if (rv != CKR_OK && hsm_ckr_class(rv) == HSM_CKR_REFUSED)
+		return 0;
+	if (rv != CKR_OK)
 		return hsm_session_fail(s, rv, "C_GetAttributeValue");
-	}
 	if (a.ulValueLen > cap)
 		return 0;
 	*len = a.ulValueLen;

@@ -138,17 +138,13 @@ give_back(struct hsm_pool *p, CK_RV rv)
 	return full;
 }
 
-int
-hsm_pool_acquire(struct hsm_pool *p, struct hsm_session *s)
+static int
+acquire(struct hsm_pool *p, struct hsm_session *s)
 {
 	bool fresh = false;
 	CK_RV rv;
 	int r;
 
-	*s = (struct hsm_session){.rv = CKR_OK};
-	if (getpid() != p->pid)
-		return kms_fail(KMS_ERR_TOKEN,
-		    "token: used in a forked child; a child must open its own");
 	do {
 		(void)pthread_mutex_lock(&p->mutex);
 		r = reserve_locked(p, s, &fresh);
@@ -162,16 +158,60 @@ hsm_pool_acquire(struct hsm_pool *p, struct hsm_session *s)
 	return hsm_session_fail(s, rv, "C_OpenSession");
 }
 
+/* Lets no more out, and waits until no more than mine are. */
+static int
+drain_locked(struct hsm_pool *p, unsigned mine)
+{
+	struct timespec end = hsm_wait_deadline(p->wait_ms);
+	int timeout = 0;
+
+	p->drained = true;
+	while (p->open > p->idle + mine && timeout == 0)
+		timeout = pthread_cond_timedwait(&p->changed, &p->mutex, &end);
+	if (p->open <= p->idle + mine)
+		return 0;
+	p->drained = false;
+	(void)pthread_cond_broadcast(&p->changed);
+	return kms_fail(KMS_ERR_BUSY,
+	    "token: %u calls still at work after %u ms; try again",
+	    p->open - p->idle - mine, p->wait_ms);
+}
+
+int
+hsm_pool_acquire(struct hsm_pool *p, bool alone, struct hsm_session *s)
+{
+	int r;
+
+	*s = (struct hsm_session){.rv = CKR_OK};
+	if (getpid() != p->pid)
+		return kms_fail(KMS_ERR_TOKEN,
+		    "token: used in a forked child; a child must open its own");
+	r = acquire(p, s);
+	if (r != 0 || !alone)
+		return r;
+	(void)pthread_mutex_lock(&p->mutex);
+	r = drain_locked(p, 1);
+	(void)pthread_mutex_unlock(&p->mutex);
+	s->alone = r == 0;
+	if (r != 0)
+		hsm_pool_release(p, s);
+	return r;
+}
+
 void
 hsm_pool_release(struct hsm_pool *p, struct hsm_session *s)
 {
-	if (s->rv != CKR_OK) {
+	bool dead = s->rv != CKR_OK;
+
+	if (dead)
 		hsm_session_close(s);
-		(void)give_back(p, CKR_OK);
-		return;
-	}
 	(void)pthread_mutex_lock(&p->mutex);
-	p->handle[p->idle++] = s->h;
+	if (dead)
+		p->open--;
+	else
+		p->handle[p->idle++] = s->h;
+	if (s->alone)
+		p->drained = false;
 	(void)pthread_cond_broadcast(&p->changed);
 	(void)pthread_mutex_unlock(&p->mutex);
 }
@@ -193,23 +233,12 @@ hsm_pool_drain(struct hsm_pool *p)
 	(void)pthread_mutex_lock(&p->mutex);
 	while (p->drained && timeout == 0)
 		timeout = pthread_cond_timedwait(&p->changed, &p->mutex, &end);
-	if (p->drained) {
+	if (p->drained)
 		r = kms_fail(KMS_ERR_BUSY, "token: being opened; try again");
-		goto out;
-	}
-	p->drained = true; /* lets no more out */
-	while (p->open > p->idle && timeout == 0)
-		timeout = pthread_cond_timedwait(&p->changed, &p->mutex, &end);
-	if (p->open > p->idle) {
-		p->drained = false;
-		r = kms_fail(KMS_ERR_BUSY,
-		    "token: %u calls still at work after %u ms; try again",
-		    p->open - p->idle, p->wait_ms);
-		(void)pthread_cond_broadcast(&p->changed);
-		goto out;
-	}
-	close_idle_locked(p);
-out:
+	if (r == 0)
+		r = drain_locked(p, 0);
+	if (r == 0)
+		close_idle_locked(p);
 	(void)pthread_mutex_unlock(&p->mutex);
 	return r;
 }

@@ -24,6 +24,7 @@ struct hsm_session {
 	CK_SESSION_HANDLE h;
 	CK_SLOT_ID slot;
 	unsigned generation;
+	bool alone;
 	CK_RV rv;
 };
 
@@ -45,11 +46,14 @@ int hsm_pool_new(unsigned max, unsigned wait_ms, struct hsm_pool **) KMS_MUST;
 void hsm_pool_free(struct hsm_pool **);
 
 /*
+ * alone: and no other session is out until this one is back; the caller holds
+ * the token's lock, so that no two want it.
  * KMS_ERR_BUSY when all are out, or the pool is drained, for wait_ms.
  * KMS_ERR_TOKEN when the token is away (rv says so) or this is a forked
  * child, which must open its own. On failure *s holds rv and generation.
  */
-int hsm_pool_acquire(struct hsm_pool *, struct hsm_session *) KMS_MUST;
+int hsm_pool_acquire(struct hsm_pool *, bool alone, struct hsm_session *)
+    KMS_MUST;
 /* Closes it instead when its rv is not CKR_OK. */
 void hsm_pool_release(struct hsm_pool *, struct hsm_session *);
 

@@ -19,6 +19,7 @@ struct hsm_sealer {
 /* One operation and its arguments: each uses those it needs. */
 struct job {
 	int (*run)(struct hsm_sealer *, struct hsm_session *, struct job *);
+	bool alone; /* no other call to the token meanwhile */
 	const struct kms_slot *slot, *to; /* keys used: retried, proven again */
 	const struct kms_slot *named;     /* a key not used, only looked at */
 	struct kms_slot *made;
@@ -51,7 +52,7 @@ attempt(struct hsm_sealer *z, struct job *j, struct hsm_session *s)
 	struct hsm_pool *pool = hsm_token_pool(z->token);
 	int r;
 
-	r = hsm_pool_acquire(pool, s);
+	r = hsm_pool_acquire(pool, j->alone, s);
 	if (r != 0)
 		return r;
 	r = j->run(z, s, j);
@@ -170,7 +171,12 @@ do_make(struct hsm_sealer *z, struct hsm_session *s, struct job *j)
 static int
 make(struct kms_sealer *s, const struct kms_secret *key, struct kms_slot *slot)
 {
-	struct job j = {.run = do_make, .key = key, .made = slot};
+	struct job j = {
+	    .run = do_make,
+	    .alone = true,
+	    .key = key,
+	    .made = slot,
+	};
 
 	return run_alone(self(s), &j);
 }
@@ -283,12 +289,13 @@ debris_list(struct kms_sealer *s, uint8_t (*list)[32], size_t cap, size_t *n)
 {
 	struct job j = {
 	    .run = do_debris_list,
+	    .alone = true,
 	    .debris = list,
 	    .size = cap,
 	    .count = n,
 	};
 
-	return run(self(s), &j);
+	return run_alone(self(s), &j);
 }
 
 static int
@@ -304,6 +311,7 @@ debris_sweep(struct kms_sealer *s, const uint8_t (*list)[32], size_t n,
 {
 	struct job j = {
 	    .run = do_debris_sweep,
+	    .alone = true,
 	    .known_debris = list,
 	    .size = n,
 	    .count = swept,
