@@ -1,6 +1,7 @@
 #include "kms/key.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "kms/key_impl.h"
@@ -370,6 +371,31 @@ fill_key(struct kms_tx *tx, const struct kms_key_new *new, uint64_t group,
 	return r;
 }
 
+/* The attributes are lent for the put alone. */
+static int
+put_new(struct kms_tx *tx, struct kms_record *record,
+    const struct kms_key_new *new)
+{
+	struct kms_key *k = &record->u.key;
+	uint8_t *copy = NULL;
+	int r;
+
+	if (new->attrs_len > 0) {
+		copy = malloc(new->attrs_len);
+		if (copy == NULL)
+			return kms_fail(KMS_ERR_MEMORY,
+			    "attributes: out of memory");
+		memcpy(copy, new->attrs, new->attrs_len);
+	}
+	k->attrs = copy;
+	k->attrs_len = new->attrs_len;
+	r = kms_tx_put(tx, record);
+	k->attrs = NULL;
+	k->attrs_len = 0;
+	free(copy);
+	return r;
+}
+
 int
 kms_key_add(struct kms_tx *tx, const struct kms_key_new *new,
     struct kms_key_view *view, bool *held)
@@ -381,6 +407,8 @@ kms_key_add(struct kms_tx *tx, const struct kms_key_new *new,
 	    .subject = k->name,
 	    .tag = &new->material->tag};
 	const struct kms_directory_row *there;
+	bool displaces = new->state ==
+	    KMS_ACTIVE &&kms_key_displaces(new->group, new->keep_others);
 	uint64_t group = 0;
 	int r;
 
@@ -397,14 +425,14 @@ kms_key_add(struct kms_tx *tx, const struct kms_key_new *new,
 		r = kms_key_check_room(tx, group, new->group);
 	if (r == 0)
 		r = fill_key(tx, new, group, k);
-	if (r == 0 && new->state == KMS_ACTIVE)
+	if (r == 0 && displaces)
 		r = kms_key_check_activation(tx, k, 0);
 	if (r == 0)
 		r = kms_tx_step(tx, &step);
-	if (r == 0 && new->state == KMS_ACTIVE)
+	if (r == 0 && displaces)
 		r = kms_key_demote_active(tx, group, new->group, 0);
 	if (r == 0)
-		r = kms_tx_put(tx, &record);
+		r = put_new(tx, &record, new);
 	if (r == 0)
 		kms_key_show(tx, &record, new->group, view);
 	return r;

@@ -21,6 +21,10 @@ struct kms_key_new {
 	enum kms_state state; /* PRELIVE or ACTIVE; recovered: INACTIVE */
 	enum kms_event event; /* KEY_CREATE, KEY_RECOVER, KEY_IMPORT */
 	const struct kms_material *material;
+	/* KMIP: outside ENCR_ groups an active key leaves others active. */
+	bool keep_others;
+	const uint8_t *attrs; /* KMIP's own; copied */
+	size_t attrs_len;
 };
 
 /*
@@ -40,6 +44,7 @@ int kms_key_set_state(struct kms_tx *, const char *group, const char *name,
 struct kms_key_change {
 	const char *name, *description, *move_to, *reason;
 	bool allowserve, set_state;
+	bool keep_others; /* as in kms_key_new */
 	enum kms_state state;
 };
 int kms_key_modify(struct kms_tx *, const char *group, const char *name,

@@ -104,10 +104,19 @@ kms_key_demote_active(struct kms_tx *tx, uint64_t group, const char *group_name,
 	return r;
 }
 
+bool
+kms_key_displaces(const char *group, bool keep_others)
+{
+	return !keep_others || kms_group_is_tape(group);
+}
+
 static int
 set_state(struct kms_tx *tx, struct kms_record *record, const char *group,
-    enum kms_state state)
+    const struct kms_key_change *change)
 {
+	enum kms_state state = change->state;
+	bool displaces = state == KMS_ACTIVE &&
+	    kms_key_displaces(group, change->keep_others);
 	struct kms_key *k = &record->u.key;
 	const struct kms_step step = {.event = KMS_EVENT_KEY_STATE,
 	    .group = group,
@@ -121,11 +130,11 @@ set_state(struct kms_tx *tx, struct kms_record *record, const char *group,
 		return kms_fail_add(r, "key '%s'", k->name);
 	if (k->state == state)
 		return 0;
-	if (state == KMS_ACTIVE)
+	if (displaces)
 		r = kms_key_check_activation(tx, k, record->id);
 	if (r == 0)
 		r = kms_tx_step(tx, &step);
-	if (r == 0 && state == KMS_ACTIVE)
+	if (r == 0 && displaces)
 		r = kms_key_demote_active(tx, k->group, group, record->id);
 	if (r != 0)
 		return r;
@@ -264,8 +273,7 @@ kms_key_modify(struct kms_tx *tx, const char *group, const char *name,
 		r = move(tx, &record, group, change->move_to);
 	if (r == 0 && change->set_state)
 		r = set_state(tx, &record,
-		    change->move_to != NULL ? change->move_to : group,
-		    change->state);
+		    change->move_to != NULL ? change->move_to : group, change);
 	kms_record_clear(&record);
 	return r;
 }

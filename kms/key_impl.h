@@ -31,6 +31,8 @@ int kms_key_check_activation(struct kms_tx *, const struct kms_key *new,
     uint64_t new_id) KMS_MUST;
 int kms_key_demote_active(struct kms_tx *, uint64_t group,
     const char *group_name, uint64_t new_id) KMS_MUST;
+/* Does an active key of this group take the place of another? */
+bool kms_key_displaces(const char *group, bool keep_others);
 /* Writes state, its times and flags into the record's key. */
 void kms_key_enter_state(struct kms_tx *, struct kms_key *, enum kms_state);
 

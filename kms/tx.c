@@ -110,6 +110,7 @@ begin_write(struct kms_tx *tx)
 	r = kms_root_copy(&tx->next, &s->root);
 	if (r == 0)
 		r = mark(tx, &tx->start);
+	tx->marked = tx->start;
 	if (r != 0) {
 		kms_root_clear(&tx->next);
 		kms_sync_leave_write(s);
@@ -365,6 +366,23 @@ kms_tx_undo(struct kms_tx *tx)
 	return 0;
 }
 
+int
+kms_tx_mark(struct kms_tx *tx)
+{
+	int r;
+
+	if (tx->mode != KMS_WRITE)
+		return kms_fail(KMS_ERR_INTERNAL, "mark of a reader");
+	r = kms_tx_close_step(tx);
+	return r == 0 ? mark(tx, &tx->marked) : r;
+}
+
+void
+kms_tx_rewind(struct kms_tx *tx)
+{
+	rewind_to(tx, &tx->marked);
+}
+
 /* --- reading ---------------------------------------------------------- */
 
 /* This transaction's own newest version of a row, not in the file yet. */
@@ -435,6 +453,12 @@ const struct kms_actor *
 kms_tx_actor(const struct kms_tx *tx)
 {
 	return tx->actor;
+}
+
+const struct kms_directory *
+kms_tx_directory(const struct kms_tx *tx)
+{
+	return tx->store->dir;
 }
 
 /* --- end -------------------------------------------------------------- */

@@ -8,6 +8,7 @@
 #include "kms/audit.h"
 #include "kms/store.h"
 
+struct kms_directory;
 struct kms_tx;
 
 /* Who acts, and what they may: the command line's uid or a client
@@ -58,6 +59,14 @@ int kms_tx_new_lineage(struct kms_tx *, uint64_t above) KMS_MUST;
  * is checked against the directory and decoded; the caller clears it. */
 int kms_tx_get(struct kms_tx *, uint64_t id, struct kms_record *) KMS_MUST;
 
+/*
+ * A place to go back to, over any number of steps: what one of several
+ * requests did. mark ends the step that is open; rewind takes back all steps
+ * since the last mark (or the beginning), a put that failed included.
+ */
+int kms_tx_mark(struct kms_tx *) KMS_MUST;
+void kms_tx_rewind(struct kms_tx *);
+
 /* The host's clock, microseconds since 1970, UTC. */
 int64_t kms_tx_now(void);
 /* The one time of this change: later than every earlier change's. */
@@ -66,6 +75,9 @@ int64_t kms_tx_time(const struct kms_tx *);
 uint64_t kms_tx_generation(const struct kms_tx *);
 struct kms_store *kms_tx_store(const struct kms_tx *);
 const struct kms_actor *kms_tx_actor(const struct kms_tx *);
+/* The rows as this transaction sees them; borrowed until its next put or its
+ * end. For indexes that are kept above kms/. */
+const struct kms_directory *kms_tx_directory(const struct kms_tx *);
 
 /*
  * Root, generation + 1, COMMIT, anchor. A transaction without puts ends as by

@@ -32,7 +32,7 @@ struct kms_tx {
 	bool in_step, alone;
 	bool broken;             /* a put failed: undo or abort, never commit */
 	struct kms_record audit; /* of the step, put at its end */
-	struct kms_savepoint start, step;
+	struct kms_savepoint start, step, marked;
 	bool new_lineage;
 	uint64_t above;
 	bool log_only;  /* commits, if at all, a new release log */
