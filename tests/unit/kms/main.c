@@ -26,6 +26,8 @@ main(void)
 	if (secrets_on() != 0)
 		return EXIT_FAILURE;
 	suite_add_tcase(s, test_store());
+	suite_add_tcase(s, test_tamper());
+	suite_add_tcase(s, test_setup());
 	sr = srunner_create(s);
 #define X(name) srunner_add_suite(sr, name##_suite());
 	SUITES(X)

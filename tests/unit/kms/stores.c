@@ -1,7 +1,12 @@
 #include "tests/unit/kms/stores.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include <sqlite3.h>
 
 void
 ok(int r)
@@ -145,6 +150,39 @@ secret_of(const char *text)
 	memcpy(copy, text, strlen(text));
 	ok(kms_secret_from(copy, strlen(text), &s));
 	return s;
+}
+
+void
+run_sql(const char *path, const char *statements)
+{
+	sqlite3 *db = NULL;
+
+	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+	ck_assert_msg(sqlite3_exec(db, statements, NULL, NULL, NULL) ==
+		SQLITE_OK,
+	    "%s: %s", statements, sqlite3_errmsg(db));
+	ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+}
+
+void
+save_file(struct fx *fx, const char *path, struct saved *saved)
+{
+	saved->p = fx_read(fx, path, &saved->len);
+}
+
+void
+put_back(const char *path, const struct saved *saved, bool in_place)
+{
+	int fd;
+
+	if (!in_place)
+		ck_assert_int_eq(unlink(path), 0);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(pwrite(fd, saved->p, saved->len, 0),
+	    (ssize_t)saved->len);
+	ck_assert_int_eq(ftruncate(fd, (off_t)saved->len), 0);
+	close(fd);
 }
 
 void

@@ -15,6 +15,7 @@
 #include "tests/lib/soft_sealer.h"
 
 TCase *test_store(void);
+TCase *test_tamper(void);
 TCase *test_tx(void);
 TCase *test_setup(void);
 TCase *test_group(void);
@@ -59,8 +60,18 @@ void add_group(struct stores *, const char *name);
 /* A random key; waived, so that the serve gate lets it go. */
 void add_key(struct stores *, const char *group, const char *name,
     enum kms_state, struct kms_tag *);
-/* One imported under a phrase's origin would be: bytes all of this value. */
 struct kms_secret *secret_of(const char *text);
+
+/* As an attacker or a repair tool would, past all of ours. */
+void run_sql(const char *path, const char *statements);
+/* The file as it is now, kept; and put back over what is there then, in
+ * place (the same inode) or as another file. */
+struct saved {
+	uint8_t *p;
+	size_t len;
+};
+void save_file(struct fx *, const char *path, struct saved *);
+void put_back(const char *path, const struct saved *, bool in_place);
 
 /* The released key's bytes, for comparison. */
 void release_bytes(struct stores *, const struct kms_tag *, enum kms_use,
