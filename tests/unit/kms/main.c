@@ -28,6 +28,7 @@ main(void)
 	suite_add_tcase(s, test_store());
 	suite_add_tcase(s, test_tamper());
 	suite_add_tcase(s, test_setup());
+	suite_add_tcase(s, test_tx());
 	sr = srunner_create(s);
 #define X(name) srunner_add_suite(sr, name##_suite());
 	SUITES(X)
