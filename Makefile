@@ -4,19 +4,29 @@
 #   make             programs in build/bin, preload library in build/lib
 #   make check       every test, plain and under ASan+UBSan
 #   make quickstart  from an empty token to an encrypted tape and back
+#   make house lint  what CI asks of the code besides (make deps LINT=1)
+#
+# WERROR=1, SAN=1, CC=clang, BUILD=dir, ONLY=word (of a test), JOBS=n (tests)
 
 # The one list of Debian packages.
 PKG_BUILD = gcc libc6-dev make pkg-config libp11-dev libp11-kit-dev \
 	libssl-dev libsqlite3-dev libsgutils2-dev libjansson-dev libinih-dev \
 	libqrencode-dev libsystemd-dev
 PKG_TEST  = softhsm2 check openssl mt-st tar strace sg3-utils stenc
-PKG_LINT  = clang clang-tidy cppcheck shellcheck universal-ctags
+PKG_LINT  = clang clang-format clang-tidy cppcheck shellcheck universal-ctags
+PKG_DEEP  = valgrind libclang-rt-dev
 
 BUILD ?= build
 O := $(BUILD)
-CC ?= gcc
+ifeq ($(origin CC),default)
+CC = gcc
+endif
 SAN ?=
-WERROR ?=
+WERROR ?= $(CI)
+
+# V=1 shows the commands.
+Q = $(if $(V),,@)
+SAY = @$(if $(V),:,echo)
 
 WARN = -std=c11 -Wall -Wextra -pedantic -Wshadow -Wcast-qual -Wwrite-strings \
 	-Wmissing-prototypes -Wbad-function-cast -Wimplicit-fallthrough \
@@ -61,12 +71,13 @@ all: $(ALL_MAINS) $(PRELOAD)
 
 $(O)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
+	$(SAY) "  CC  $@"
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
 
 define archive
 $(O)/lib$1.a: $(call obj,$(SRC_$1))
 	@rm -f $$@
-	$(AR) rcs $$@ $$^
+	@$(AR) rcs $$@ $$^
 endef
 ARCHIVES := base kms kmip hsm tape vtape
 $(foreach a,$(ARCHIVES) tools,$(eval $(call archive,$a)))
@@ -74,12 +85,14 @@ $(foreach a,$(ARCHIVES) tools,$(eval $(call archive,$a)))
 # The preload library goes into other people's programs: libc only.
 $(O)/lib/libvtape-preload.so: $(SRC_preload) tape/wire.c tape/virtual/preload.h tape/wire.h
 	@mkdir -p $(@D)
-	$(CC) -I. -D_GNU_SOURCE $(WARN) -fPIC -fvisibility=hidden -O2 -g -fstack-protector-strong -shared -Wl,-z,relro,-z,now -o $@ $(SRC_preload) tape/wire.c -ldl -pthread
+	$(SAY) "  LD  $@"
+	$(Q)$(CC) -I. -D_GNU_SOURCE $(WARN) -fPIC -fvisibility=hidden -O2 -g -fstack-protector-strong -shared -Wl,-z,relro,-z,now -o $@ $(SRC_preload) tape/wire.c -ldl -pthread
 
 TOOL_LIBS = $(call lib,tools) $(call lib,kmip) $(call lib,kms) $(call lib,hsm) $(call lib,vtape) $(call lib,tape) $(call lib,base)
 $(O)/bin/%: $(O)/obj/tools/%.o $(TOOL_LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(L_tools)
+	$(SAY) "  LD  $@"
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(L_tools)
 
 # A test program for each archive, linked whole and with nothing the archive
 # may not use: a wrong dependency is a link error.
@@ -89,12 +102,14 @@ D_kmip  = kmip kms base
 D_hsm   = hsm base
 D_tape  = tape base
 D_vtape = vtape tape base
+D_tools = tools kmip kms hsm vtape tape base
 define unit
 $(O)/test/test-$1: $(call obj,$(wildcard tests/unit/$1/*.c) $(SRC_tlib)) $(foreach d,$(D_$1),$(call lib,$d))
 	@mkdir -p $$(@D)
-	$(CC) $(LDFLAGS_ALL) -o $$@ $(call obj,$(wildcard tests/unit/$1/*.c) $(SRC_tlib)) -Wl,--whole-archive $(call lib,$1) -Wl,--no-whole-archive $(foreach d,$(filter-out $1,$(D_$1)),$(call lib,$d)) $(L_$1) -lcheck -lsubunit -lrt -lm
+	$(SAY) "  LD  $$@"
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $$@ $(call obj,$(wildcard tests/unit/$1/*.c) $(SRC_tlib)) -Wl,--whole-archive $(call lib,$1) -Wl,--no-whole-archive $(foreach d,$(filter-out $1,$(D_$1)),$(call lib,$d)) $(L_$1) -lcheck -lsubunit -lrt -lm
 endef
-UNITS := $(foreach u,$(ARCHIVES),$(if $(wildcard tests/unit/$u/*.c),$u))
+UNITS := $(foreach u,$(ARCHIVES) tools,$(if $(wildcard tests/unit/$u/*.c),$u))
 $(foreach u,$(UNITS),$(eval $(call unit,$u)))
 
 # Stays loaded, so that its counts outlive a reload of the module.
@@ -118,11 +133,13 @@ F_wire = tape base
 define fuzz
 $(O)/test/replay-$1: $(call obj,tests/fuzz/fuzz_$1.c tests/fuzz/begin.c tests/fuzz/replay.c $(SRC_tlib)) $(foreach d,$(F_$1),$(call lib,$d))
 	@mkdir -p $$(@D)
-	$(CC) $(LDFLAGS_ALL) -o $$@ $$^ $(L_$(firstword $(F_$1)))
+	$(SAY) "  LD  $$@"
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $$@ $$^ $(L_$(firstword $(F_$1)))
 
 $(O)/test/fuzz-$1: $(call obj,tests/fuzz/fuzz_$1.c tests/fuzz/begin.c) $(foreach d,$(F_$1),$(call lib,$d))
 	@mkdir -p $$(@D)
-	$(CC) -fsanitize=fuzzer $(LDFLAGS_ALL) -o $$@ $$^ $(L_$(firstword $(F_$1)))
+	$(SAY) "  LD  $$@"
+	$(Q)$(CC) -fsanitize=fuzzer $(LDFLAGS_ALL) -o $$@ $$^ $(L_$(firstword $(F_$1)))
 
 replay-$1: $(O)/test/replay-$1
 	$$< tests/fuzz/corpus/$1
@@ -143,7 +160,8 @@ BENCH_DIR ?= $(O)/bench/tmp
 
 $(O)/bench/%: $(O)/obj/bench/%.o $(TOOL_LIBS)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(L_tools)
+	$(SAY) "  LD  $@"
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(L_tools)
 
 bench: all $(BENCHES:%=%.run)
 
@@ -151,10 +169,58 @@ $(O)/bench/bench_vtape.run: $(O)/bench/bench_vtape $(O)/bin/vtaped
 	@mkdir -p $(BENCH_DIR)
 	$(O)/bench/bench_vtape $(O)/bin/vtaped $(BENCH_DIR)
 
+# deps, then a new make: what pkg-config said above was said before it.
+AGAIN = $(MAKE) --no-print-directory
+ASAN_BUILD = $(O)/asan
+TESTED = all unit $(FUZZ:%=$(O)/test/replay-%)
+
+deps:
+	@tests/house/deps.sh $(PKG_BUILD) $(PKG_TEST) $(if $(LINT)$(CI),$(PKG_LINT)) $(if $(DEEP),$(PKG_DEEP))
+
+check: deps
+	@$(AGAIN) -j2 tested
+	@$(AGAIN) -j2 SAN=1 BUILD=$(ASAN_BUILD) tested
+	@tests/run.sh $(O) $(ASAN_BUILD)
+
+check-plain: deps
+	@$(AGAIN) -j2 tested
+	@tests/run.sh $(O)
+
+check-asan: deps
+	@$(AGAIN) -j2 SAN=1 BUILD=$(ASAN_BUILD) tested
+	@tests/run.sh $(ASAN_BUILD)
+
+# The unit programs: the tools' memory is what they exercise.
+check-valgrind:
+	@$(AGAIN) DEEP=1 deps
+	@$(AGAIN) -j2 tested
+	@CK_TIMEOUT_MULTIPLIER=20 KIND=unit TEST_TIMEOUT=3600 WRAP="valgrind -q --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=9" tests/run.sh $(O)
+
+tested: $(TESTED)
+
+COVER = $(O)/cover
+cover: deps
+	@$(AGAIN) -j2 CFLAGS="--coverage -O0 -U_FORTIFY_SOURCE" LDFLAGS=--coverage BUILD=$(COVER) tested
+	@find $(COVER) -name '*.gcda' -delete
+	@tests/run.sh $(COVER) || echo "coverage of what ran:"
+	@tests/house/cover.sh $(COVER)
+
+# Rules that a program can check (doc/ARCHITECTURE.md, CONTRIBUTING.md), after
+# the proof that it does.
+house:
+	@tests/house/selftest.sh
+	@tests/house/house.sh
+
+lint:
+	@tests/house/lint.sh -std=c11 -I. -D_GNU_SOURCE $(PC_CFLAGS)
+
+format-check:
+	@clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
+
 clean:
 	rm -rf $(O)
 
-.PHONY: all unit bench clean replay fuzz $(FUZZ:%=replay-%) $(FUZZ:%=fuzz-%)
+.PHONY: deps check check-plain check-asan check-valgrind tested cover house lint format-check all unit bench clean replay fuzz $(FUZZ:%=replay-%) $(FUZZ:%=fuzz-%)
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(O)/obj -name '*.d' 2>/dev/null)

@@ -1,6 +1,7 @@
 #include "kms/base/err.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@ struct cause {
 	int code;
 	const char *file;
 	int line;
+	bool bare; /* context without a cause: the code's text goes behind it */
 	char text[CAUSE_MAX];
 };
 
@@ -57,7 +59,7 @@ whole_characters(const char *s, size_t n)
  * may pass.
  */
 static void
-set(int code, const char *text)
+set_text(const char *text)
 {
 	size_t i, n = strnlen(text, CAUSE_MAX - 1);
 	unsigned char c;
@@ -66,14 +68,13 @@ set(int code, const char *text)
 		n = whole_characters(text, n);
 	for (i = 0; i < n; i++) {
 		c = (unsigned char)text[i];
-		cause.text[i] = c < 0x20 || c == 0x7f ? '?' : text[i];
+		cause.text[i] = (char)(c < 0x20 || c == 0x7f ? '?' : c);
 	}
 	cause.text[n] = '\0';
-	cause.code = code;
 }
 
-int
-kms_fail_at(int code, const char *file, int line, const char *fmt, ...)
+void
+kms_err_record(const char *file, int line, const char *fmt, ...)
 {
 	char text[CAUSE_MAX + 4]; /* more than is kept, so that a cut shows */
 	va_list ap;
@@ -81,14 +82,14 @@ kms_fail_at(int code, const char *file, int line, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	set(code, text);
+	set_text(text);
 	cause.file = file;
 	cause.line = line;
-	return code;
+	cause.bare = false;
 }
 
-int
-kms_fail_add(int code, const char *fmt, ...)
+void
+kms_err_context(const char *fmt, ...)
 {
 	char context[CAUSE_MAX], text[2 * CAUSE_MAX + 2];
 	va_list ap;
@@ -96,10 +97,24 @@ kms_fail_add(int code, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(context, sizeof(context), fmt, ap);
 	va_end(ap);
+	cause.bare = cause.code == KMS_OK;
 	snprintf(text, sizeof(text), "%s: %s", context,
-	    cause.code != KMS_OK ? cause.text : kms_err_text(code));
-	set(code, text);
-	return code;
+	    cause.bare ? "" : cause.text);
+	set_text(text);
+}
+
+void
+kms_err_set(int code)
+{
+	char text[2 * CAUSE_MAX];
+
+	if (cause.bare) {
+		snprintf(text, sizeof(text), "%s%s", cause.text,
+		    kms_err_text(code));
+		set_text(text);
+		cause.bare = false;
+	}
+	cause.code = code;
 }
 
 const char *

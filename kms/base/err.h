@@ -53,16 +53,31 @@ enum kms_err {
 };
 
 /*
- * Records the cause (this thread's, at most 511 bytes, replacing the last
- * one; control characters become '?') and returns code. The text says what happened to which thing and,
- * after a semicolon, what to do next; it never holds a secret.
+ * kms_fail(code, fmt, ...) records the cause (this thread's, at most 511 bytes,
+ * replacing the last one; control characters become '?') and is the code. The
+ * text says what happened to which thing and, after a semicolon, what to do
+ * next; it never holds a secret.
  */
-#define kms_fail(code, ...) kms_fail_at((code), __FILE__, __LINE__, __VA_ARGS__)
-int kms_fail_at(int code, const char *file, int line, const char *fmt, ...)
-    KMS_PRINTF(4, 5);
+#define kms_fail(code, ...) \
+	(kms_err_record(__FILE__, __LINE__, __VA_ARGS__), kms_err_as(code))
 
-/* Puts context in front of the recorded cause: "context: cause". Returns code. */
-int kms_fail_add(int code, const char *fmt, ...) KMS_PRINTF(2, 3);
+/* kms_fail_add(code, fmt, ...) puts context in front of the recorded cause:
+ * "context: cause". Is the code, which may be another one than before. */
+#define kms_fail_add(code, ...) (kms_err_context(__VA_ARGS__), kms_err_as(code))
+
+/* What the two macros are made of. kms_err_as is inline so that compilers and
+ * analysers see that a failure never returns 0. */
+void kms_err_record(const char *file, int line, const char *fmt, ...)
+    KMS_PRINTF(3, 4);
+void kms_err_context(const char *fmt, ...) KMS_PRINTF(1, 2);
+void kms_err_set(int code);
+
+static inline int
+kms_err_as(int code)
+{
+	kms_err_set(code);
+	return code;
+}
 
 /* The cause recorded for this code, else the code's own text. This thread's,
  * valid until its next kms_fail. */

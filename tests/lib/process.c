@@ -18,8 +18,6 @@
 #define STOP_MS 30000u
 #define ACCEPTING 0x10000u /* in /proc/net/unix: listen(2) was called */
 
-extern char **environ;
-
 static int64_t
 now_ms(void)
 {
@@ -354,26 +352,29 @@ fx_wait_file(const char *path, unsigned timeout_ms)
 	return found;
 }
 
-/* Asks the kernel, not the program: a connection would be an event for it. */
+/* Asks the kernel, not the program: a connection would be an event for it.
+ * A line is "address: refs protocol flags type state inode path". */
 static bool
 listens(const char *path)
 {
-	char line[PATH_MAX + 128];
+	char line[PATH_MAX + 128], *word, *rest, *flags;
 	FILE *f = fopen("/proc/net/unix", "r");
-	unsigned flags;
 	bool yes = false;
-	int at;
+	int i;
 
 	if (f == NULL)
 		fx_die("/proc/net/unix");
 	while (!yes && fgets(line, sizeof(line), f) != NULL) {
-		line[strcspn(line, "\n")] = '\0';
-		at = 0;
-		if (sscanf(line, "%*s %*x %*x %x %*x %*x %*u %n", &flags,
-			&at) != 1 ||
-		    at == 0)
-			continue;
-		yes = (flags & ACCEPTING) != 0 && strcmp(line + at, path) == 0;
+		flags = NULL;
+		word = strtok_r(line, " \n", &rest);
+		for (i = 0; word != NULL && i < 7; i++) {
+			if (i == 3)
+				flags = word;
+			word = strtok_r(NULL, " \n", &rest);
+		}
+		yes = flags != NULL && word != NULL &&
+		    (strtoul(flags, NULL, 16) & ACCEPTING) != 0 &&
+		    strcmp(word, path) == 0;
 	}
 	fclose(f);
 	return yes;

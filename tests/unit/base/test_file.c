@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -419,7 +420,8 @@ END_TEST
 START_TEST(no_update_under_the_lock_is_lost)
 {
 	const char *lock = fx_path(fx, "lock"), *path = fx_path(fx, "n");
-	unsigned n, i, j, procs = 4, rounds = 25;
+	unsigned i, j, procs = 4, rounds = 25;
+	unsigned long n;
 	int status, fd;
 	char text[16];
 	size_t len;
@@ -434,9 +436,8 @@ START_TEST(no_update_under_the_lock_is_lost)
 			if (kms_file_read(path, 15, text, &len) != 0)
 				_exit(2);
 			text[len] = '\0';
-			if (sscanf(text, "%u", &n) != 1)
-				_exit(3);
-			snprintf(text, sizeof(text), "%u", n + 1);
+			n = strtoul(text, NULL, 10);
+			snprintf(text, sizeof(text), "%lu", n + 1);
 			fx_write_text(path, text);
 			kms_file_unlock(&fd);
 		}

@@ -1,5 +1,6 @@
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -180,23 +181,32 @@ START_TEST(a_heap_that_cannot_be_is_refused)
 }
 END_TEST
 
+/* Does a line of smaps begin the mapping that holds p? "lo-hi perms ..." */
+static bool
+begins_mapping(const char *line, const void *p, bool was)
+{
+	char *end;
+	uintptr_t lo = strtoul(line, &end, 16), hi;
+
+	if (end == line || *end != '-')
+		return was; /* a line inside a mapping */
+	hi = strtoul(end + 1, NULL, 16);
+	return (uintptr_t)p >= lo && (uintptr_t)p < hi;
+}
+
 /* The flags of the mapping that holds p, from /proc/self/smaps. */
 static void
 mapping_flags(const void *p, char *flags, size_t cap)
 {
-	char line[256];
-	unsigned long lo = 0, hi = 0, a, b;
 	FILE *f = fopen("/proc/self/smaps", "r");
+	bool inside = false;
+	char line[256];
 
 	ck_assert_ptr_nonnull(f);
 	flags[0] = '\0';
 	while (fgets(line, sizeof(line), f) != NULL) {
-		if (sscanf(line, "%lx-%lx ", &a, &b) == 2) {
-			lo = a;
-			hi = b;
-		}
-		if (strncmp(line, "VmFlags:", 8) == 0 && (uintptr_t)p >= lo &&
-		    (uintptr_t)p < hi)
+		inside = begins_mapping(line, p, inside);
+		if (inside && strncmp(line, "VmFlags:", 8) == 0)
 			snprintf(flags, cap, "%s", line + 8);
 	}
 	fclose(f);

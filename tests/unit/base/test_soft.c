@@ -1,5 +1,6 @@
 /* The soft sealer keeps the contract of kms_sealer. */
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -34,8 +35,8 @@ slot_of(const char *id)
 {
 	struct kms_slot slot = {.role = KMS_ROLE_KPK, .cka_id_len = 16};
 
-	strcpy(slot.id, id);
-	strcpy((char *)slot.cka_id, id);
+	snprintf(slot.id, sizeof(slot.id), "%s", id);
+	memcpy(slot.cka_id, id, strnlen(id, slot.cka_id_len));
 	return slot;
 }
 
