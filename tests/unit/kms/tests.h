@@ -10,7 +10,8 @@
 #define SUITES(X) \
 	X(tag)    \
 	X(state)  \
-	X(header) X(record) X(derive) X(seal) X(root) X(table) X(directory)
+	X(header) \
+	X(record) X(derive) X(seal) X(root) X(table) X(directory) X(rows)
 
 #define X(name) Suite *name##_suite(void);
 SUITES(X)
