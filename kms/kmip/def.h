@@ -127,7 +127,7 @@ enum kmip_hash { KMIP_HASH_LIST(E) };
 enum kmip_revocation { KMIP_REVOCATION_LIST(E) };
 #undef E
 #define E(id, value, since, text) KMIP_LINK_##id = value,
-enum kmip_link { KMIP_LINK_LIST(E) };
+enum kmip_link_type { KMIP_LINK_LIST(E) };
 #undef E
 #define E(id, value, since, text) KMIP_MEMBER_##id = value,
 enum kmip_group_member { KMIP_GROUP_MEMBER_LIST(E) };

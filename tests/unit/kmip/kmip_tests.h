@@ -10,6 +10,7 @@ TCase *test_def(void);
 TCase *test_reason(void);
 TCase *test_ttlv(void);
 TCase *test_msg(void);
+TCase *test_object(void);
 
 /* Bytes written as hex with blanks; returns how many. Aborts when not hex. */
 size_t hex(const char *text, uint8_t *out, size_t cap);

@@ -18,6 +18,7 @@ main(void)
 	suite_add_tcase(s, test_reason());
 	suite_add_tcase(s, test_ttlv());
 	suite_add_tcase(s, test_msg());
+	suite_add_tcase(s, test_object());
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_ENV);
 	failed = srunner_ntests_failed(sr);

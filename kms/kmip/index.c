@@ -1,0 +1,413 @@
+#include "kms/kmip/index.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kms/base/crypt.h"
+#include "kms/siphash.h"
+
+#define TAG(id) KMIP_TAG_##id
+#define NONE UINT32_MAX
+#define BUCKETS_MIN 1024u
+#define ENTRIES_MAX (UINT32_MAX / 2)
+
+/* A term of one version of a row; a later version makes it stale, which the
+ * directory tells. Nothing is ever taken out of the middle. */
+struct entry {
+	uint64_t hash, id, generation;
+	uint32_t next;
+};
+
+struct kmip_index {
+	pthread_mutex_t lock; /* all below but key */
+	struct kms_siphash_key key;
+	struct entry *entry;
+	size_t n, cap;
+	uint32_t *bucket; /* cap of them or more: a power of two */
+	size_t buckets;
+	bool built;
+	uint64_t epoch, seen; /* of the directory */
+};
+
+int
+kmip_index_new(struct kmip_index **out)
+{
+	struct kmip_index *ix;
+	int r;
+
+	*out = NULL;
+	ix = calloc(1, sizeof(*ix));
+	if (ix == NULL)
+		return kms_fail(KMS_ERR_MEMORY, "index: out of memory");
+	(void)pthread_mutex_init(&ix->lock, NULL);
+	r = kms_random(&ix->key, sizeof(ix->key));
+	if (r != 0) {
+		kmip_index_free(&ix);
+		return r;
+	}
+	*out = ix;
+	return 0;
+}
+
+void
+kmip_index_free(struct kmip_index **ixp)
+{
+	struct kmip_index *ix;
+
+	if (ixp == NULL || *ixp == NULL)
+		return;
+	ix = *ixp;
+	*ixp = NULL;
+	free(ix->entry);
+	free(ix->bucket);
+	(void)pthread_mutex_destroy(&ix->lock);
+	free(ix);
+}
+
+/* Kind and parts become one short string: their own hashes. */
+uint64_t
+kmip_index_hash(const struct kmip_index *ix, enum kmip_term term,
+    const struct kmip_item *first, const struct kmip_item *second)
+{
+	uint64_t parts[5] = {(uint64_t)term}, out[2];
+
+	kms_siphash(&ix->key, first->value, first->len, parts + 1);
+	kms_siphash(&ix->key, second->value, second->len, parts + 3);
+	kms_siphash(&ix->key, parts, sizeof(parts), out);
+	return out[0];
+}
+
+/* --- the table ---------------------------------------------------------- */
+
+static void
+link_entry(struct kmip_index *ix, uint32_t i)
+{
+	uint32_t *head = &ix->bucket[ix->entry[i].hash & (ix->buckets - 1)];
+
+	ix->entry[i].next = *head;
+	*head = i;
+}
+
+static int
+rehash(struct kmip_index *ix, size_t buckets)
+{
+	uint32_t *bucket;
+	size_t i;
+
+	bucket = malloc(buckets * sizeof(*bucket));
+	if (bucket == NULL)
+		return kms_fail(KMS_ERR_MEMORY, "index: out of memory");
+	free(ix->bucket);
+	ix->bucket = bucket;
+	ix->buckets = buckets;
+	for (i = 0; i < buckets; i++)
+		bucket[i] = NONE;
+	for (i = 0; i < ix->n; i++)
+		link_entry(ix, (uint32_t)i);
+	return 0;
+}
+
+static int
+grow(struct kmip_index *ix)
+{
+	size_t cap = ix->cap + ix->cap / 2 + BUCKETS_MIN;
+	struct entry *entry;
+
+	if (cap > ENTRIES_MAX)
+		return kms_fail(KMS_ERR_LIMIT, "index of over %u terms",
+		    ENTRIES_MAX);
+	entry = realloc(ix->entry, cap * sizeof(*entry));
+	if (entry == NULL)
+		return kms_fail(KMS_ERR_MEMORY, "index: out of memory");
+	ix->entry = entry;
+	ix->cap = cap;
+	if (ix->buckets >= cap)
+		return 0;
+	return rehash(ix, ix->buckets == 0 ? BUCKETS_MIN : ix->buckets * 2);
+}
+
+static bool
+is_stale(const struct entry *e, const struct kms_directory *d)
+{
+	const struct kms_directory_row *row = kms_directory_by_id(d, e->id);
+
+	return row == NULL || row->generation != e->generation;
+}
+
+/* Called when the array is full: makes room by dropping what is stale, or
+ * else by growing. */
+static int
+make_room(struct kmip_index *ix, const struct kms_directory *d)
+{
+	size_t i, kept = 0;
+
+	for (i = 0; i < ix->n; i++)
+		if (!is_stale(&ix->entry[i], d))
+			ix->entry[kept++] = ix->entry[i];
+	ix->n = kept;
+	if (kept > ix->cap / 4 * 3)
+		return grow(ix);
+	return ix->buckets == 0 ? grow(ix) : rehash(ix, ix->buckets);
+}
+
+struct adding {
+	struct kmip_index *ix;
+	const struct kms_directory *dir;
+	uint64_t id, generation;
+};
+
+static int
+add(struct adding *a, enum kmip_term term, const struct kmip_item *first,
+    const struct kmip_item *second)
+{
+	struct kmip_index *ix = a->ix;
+	int r = 0;
+
+	if (ix->n == ix->cap)
+		r = make_room(ix, a->dir);
+	if (r != 0)
+		return r;
+	ix->entry[ix->n] = (struct entry){.hash = kmip_index_hash(ix, term,
+					      first, second),
+	    .id = a->id,
+	    .generation = a->generation};
+	link_entry(ix, (uint32_t)ix->n++);
+	return 0;
+}
+
+/* --- terms of a record -------------------------------------------------- */
+
+static struct kmip_item
+bytes(const void *p, size_t len)
+{
+	return (struct kmip_item){.value = p, .len = len};
+}
+
+static int
+add_pair(struct adding *a, enum kmip_term term, const struct kmip_attr *attr,
+    uint32_t first_tag, uint32_t second_tag)
+{
+	struct kmip_item first, second = bytes("", 0);
+
+	if (!kmip_attr_field(&attr->value, first_tag, &first))
+		return 0;
+	if (second_tag != 0 &&
+	    !kmip_attr_field(&attr->value, second_tag, &second))
+		return 0;
+	return add(a, term, &first, &second);
+}
+
+static int
+add_attr(struct adding *a, const struct kmip_attr *attr)
+{
+	const struct kmip_item none = bytes("", 0);
+	struct kmip_item name;
+
+	if (attr->def == NULL)
+		return 0;
+	switch (attr->def->tag) {
+	case TAG(NAME):
+		return add_pair(a, KMIP_TERM_NAME, attr, TAG(NAME_VALUE), 0);
+	case TAG(ALTERNATIVE_NAME):
+		return add_pair(a, KMIP_TERM_ALTERNATIVE, attr,
+		    TAG(ALTERNATIVE_NAME_VALUE), 0);
+	case TAG(APPLICATION_SPECIFIC_INFORMATION):
+		return add_pair(a, KMIP_TERM_APPLICATION, attr,
+		    TAG(APPLICATION_NAMESPACE), TAG(APPLICATION_DATA));
+	case TAG(OBJECT_GROUP):
+		return add(a, KMIP_TERM_GROUP, &attr->value, &none);
+	case TAG(CUSTOM_ATTRIBUTE):
+		name = bytes(attr->name, attr->name_len);
+		return add(a, KMIP_TERM_CUSTOM, &name, &attr->value);
+	}
+	return 0;
+}
+
+static int
+add_key(struct adding *a, const struct kms_key *key)
+{
+	const struct kmip_item none = bytes("", 0);
+	struct kmip_stored s;
+	struct kmip_item name;
+	size_t i;
+	int r;
+
+	r = kmip_stored_decode(&s, key->attrs, key->attrs_len);
+	if (r != 0)
+		return r;
+	if ((s.flags & KMIP_STORED_NAMED) != 0) {
+		name = bytes(key->name, strlen(key->name));
+		r = add(a, KMIP_TERM_NAME, &name, &none);
+	}
+	for (i = 0; r == 0 && i < s.n; i++)
+		r = add_attr(a, &s.attr[i]);
+	kmip_stored_clear(&s);
+	return r;
+}
+
+static int
+add_row(struct kmip_index *ix, struct kms_tx *tx, const struct kms_directory *d,
+    const struct kms_directory_row *row)
+{
+	struct adding a = {.ix = ix,
+	    .dir = d,
+	    .id = row->id,
+	    .generation = row->generation};
+	const struct kmip_item none = bytes("", 0);
+	struct kms_record rec;
+	struct kmip_item tag;
+	int r;
+
+	if (row->kind != KMS_KIND_KEY && row->kind != KMS_KIND_TOMBSTONE)
+		return 0;
+	r = kms_tx_get(tx, row->id, &rec);
+	if (r != 0)
+		return r;
+	if (rec.kind == KMS_KIND_KEY) {
+		r = add_key(&a, &rec.u.key);
+	} else if (rec.u.tombstone.tag.len > 0) {
+		tag = bytes(rec.u.tombstone.tag.b, rec.u.tombstone.tag.len);
+		r = add(&a, KMIP_TERM_DESTROYED, &tag, &none);
+	}
+	kms_record_clear(&rec);
+	return r;
+}
+
+/* --- keeping up --------------------------------------------------------- */
+
+static int
+build(struct kmip_index *ix, struct kms_tx *tx, const struct kms_directory *d)
+{
+	static const unsigned kinds[] = {KMS_KIND_KEY, KMS_KIND_TOMBSTONE};
+	const struct kms_directory_row *row;
+	size_t i, at;
+	int r = 0;
+
+	ix->built = false;
+	ix->n = 0;
+	if (ix->buckets > 0)
+		r = rehash(ix, ix->buckets);
+	for (i = 0; r == 0 && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		at = 0;
+		while (r == 0 &&
+		    (row = kms_directory_next(d, kinds[i], &at)) != NULL)
+			r = add_row(ix, tx, d, row);
+	}
+	if (r != 0)
+		return r;
+	ix->built = true;
+	ix->epoch = kms_directory_epoch(d);
+	ix->seen = kms_directory_changes(d);
+	return 0;
+}
+
+static int
+follow(struct kmip_index *ix, struct kms_tx *tx, const struct kms_directory *d)
+{
+	uint64_t last = kms_directory_changes(d), id;
+	const struct kms_directory_row *row;
+	int r;
+
+	for (; ix->seen < last; ix->seen++) {
+		if (!kms_directory_change(d, ix->seen, &id))
+			return build(ix, tx, d);
+		row = kms_directory_by_id(d, id);
+		r = row == NULL ? 0 : add_row(ix, tx, d, row);
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
+int
+kmip_index_update(struct kmip_index *ix, struct kms_tx *tx)
+{
+	const struct kms_directory *d = kms_tx_directory(tx);
+	int r;
+
+	(void)pthread_mutex_lock(&ix->lock);
+	if (!ix->built || ix->epoch != kms_directory_epoch(d))
+		r = build(ix, tx, d);
+	else
+		r = follow(ix, tx, d);
+	(void)pthread_mutex_unlock(&ix->lock);
+	return r;
+}
+
+/* --- finding ------------------------------------------------------------ */
+
+int
+kmip_ids_add(struct kmip_ids *ids, uint64_t id)
+{
+	uint64_t *p;
+	size_t cap;
+
+	if (ids->n == ids->cap) {
+		cap = ids->cap == 0 ? 16 : ids->cap * 2;
+		p = realloc(ids->id, cap * sizeof(*p));
+		if (p == NULL)
+			return kms_fail(KMS_ERR_MEMORY, "list: out of memory");
+		ids->id = p;
+		ids->cap = cap;
+	}
+	ids->id[ids->n++] = id;
+	return 0;
+}
+
+static int
+newer_first(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? 1 : x > y ? -1 : 0;
+}
+
+void
+kmip_ids_sort(struct kmip_ids *ids)
+{
+	size_t i, n = 0;
+
+	if (ids->n == 0)
+		return;
+	qsort(ids->id, ids->n, sizeof(*ids->id), newer_first);
+	for (i = 0; i < ids->n; i++)
+		if (n == 0 || ids->id[n - 1] != ids->id[i])
+			ids->id[n++] = ids->id[i];
+	ids->n = n;
+}
+
+void
+kmip_ids_clear(struct kmip_ids *ids)
+{
+	free(ids->id);
+	*ids = (struct kmip_ids){0};
+}
+
+int
+kmip_index_find(struct kmip_index *ix, const struct kms_directory *d,
+    uint64_t hash, struct kmip_ids *ids)
+{
+	uint32_t i;
+	int r = 0;
+
+	(void)pthread_mutex_lock(&ix->lock);
+	i = ix->buckets == 0 ? NONE : ix->bucket[hash & (ix->buckets - 1)];
+	for (; i != NONE && r == 0; i = ix->entry[i].next)
+		if (ix->entry[i].hash == hash && !is_stale(&ix->entry[i], d))
+			r = kmip_ids_add(ids, ix->entry[i].id);
+	(void)pthread_mutex_unlock(&ix->lock);
+	return r;
+}
+
+size_t
+kmip_index_memory(struct kmip_index *ix)
+{
+	size_t n;
+
+	(void)pthread_mutex_lock(&ix->lock);
+	n = sizeof(*ix) + ix->cap * sizeof(*ix->entry) +
+	    ix->buckets * sizeof(*ix->bucket);
+	(void)pthread_mutex_unlock(&ix->lock);
+	return n;
+}
