@@ -8,13 +8,14 @@
 #include "kms/sync.h"
 #include "kms/tx_impl.h"
 
-/* The log was lost: this change begins a new one and says so in a row whose
- * place in the order of ids divides the keys: older ones count as released. */
+/* The log was lost: this change begins a new one and says so in a row: which
+ * log, how many records, and the first row id that is younger than the loss
+ * (keys below it count as released). */
 static int
 restart_log(struct kms_tx *tx)
 {
 	const struct kms_step step = {.event = KMS_EVENT_LOG_RESTART};
-	uint8_t lost[16 + 8];
+	uint8_t lost[KMS_LOG_RESTART_LEN];
 	struct kms_record record = {.kind = KMS_KIND_FACT,
 	    .u.fact = {.type = KMS_FACT_LOG_RESTART,
 		.bytes = lost,
@@ -24,6 +25,7 @@ restart_log(struct kms_tx *tx)
 
 	memcpy(lost, tx->next.log.id, 16);
 	kms_put64(lost + 16, tx->next.log.seq);
+	kms_put64(lost + KMS_LOG_RESTART_AT, tx->start.next_id);
 	r = kms_logbook_restart(tx->store, &tx->next.log);
 	if (r != 0)
 		return r;

@@ -243,12 +243,19 @@ kms_load_wants(unsigned kind)
 void
 kms_load_note(struct kms_store *s, const struct kms_record *record)
 {
+	const struct kms_fact *fact = &record->u.fact;
+	uint64_t younger;
+
 	if (record->kind != KMS_KIND_FACT)
 		return;
-	if (record->u.fact.type == KMS_FACT_HOLDS)
+	if (fact->type == KMS_FACT_HOLDS)
 		s->holds_id = record->id;
-	else if (record->u.fact.type == KMS_FACT_LOG_RESTART)
-		s->log_restart_id = record->id;
+	if (fact->type != KMS_FACT_LOG_RESTART ||
+	    fact->len != KMS_LOG_RESTART_LEN)
+		return;
+	younger = kms_get64(fact->bytes + KMS_LOG_RESTART_AT);
+	if (younger > s->log_restart_id)
+		s->log_restart_id = younger;
 }
 
 struct loading {

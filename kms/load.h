@@ -41,6 +41,9 @@ int kms_load_compare(struct kms_store *, const struct kms_root *) KMS_MUST;
 
 /* Needs the record of this kind decoded: the directory, or the holds. */
 bool kms_load_wants(unsigned kind);
+/* The fact of a restarted log: id(16) | records(8) | first younger row(8). */
+#define KMS_LOG_RESTART_LEN 32u
+#define KMS_LOG_RESTART_AT 24u
 /* Notes what the store itself keeps of a record (the row of the holds). */
 void kms_load_note(struct kms_store *, const struct kms_record *);
 

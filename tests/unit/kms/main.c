@@ -29,6 +29,11 @@ main(void)
 	suite_add_tcase(s, test_tamper());
 	suite_add_tcase(s, test_setup());
 	suite_add_tcase(s, test_tx());
+	suite_add_tcase(s, test_group());
+	suite_add_tcase(s, test_key());
+	suite_add_tcase(s, test_gate());
+	suite_add_tcase(s, test_release());
+	suite_add_tcase(s, test_verify());
 	sr = srunner_create(s);
 #define X(name) srunner_add_suite(sr, name##_suite());
 	SUITES(X)
