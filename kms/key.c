@@ -407,12 +407,13 @@ kms_key_add(struct kms_tx *tx, const struct kms_key_new *new,
 	    .subject = k->name,
 	    .tag = &new->material->tag};
 	const struct kms_directory_row *there;
-	bool displaces = new->state ==
-	    KMS_ACTIVE &&kms_key_displaces(new->group, new->keep_others);
 	uint64_t group = 0;
+	bool displaces;
 	int r;
 
 	*held = false;
+	displaces = new->state ==
+	    KMS_ACTIVE &&kms_key_displaces(new->group, new->keep_others);
 	there = kms_directory_by_tag(dir_of(tx), &new->material->tag);
 	if (there != NULL) {
 		*held = true;

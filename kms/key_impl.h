@@ -24,8 +24,8 @@ int kms_key_check_room(struct kms_tx *, uint64_t group, const char *group_name)
 
 /*
  * The group's active key makes room for this one, in the caller's step: the
- * other becomes inactive, with an audit row of its own. check first: GATE when the new one could not be
- * served and the old one could.
+ * other becomes inactive, with an audit row of its own. check first: GATE
+ * when the new one could not be served and the old one could.
  */
 int kms_key_check_activation(struct kms_tx *, const struct kms_key *new,
     uint64_t new_id) KMS_MUST;
