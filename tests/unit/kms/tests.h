@@ -11,7 +11,8 @@
 	X(tag)    \
 	X(state)  \
 	X(header) \
-	X(record) X(derive) X(seal) X(root) X(table) X(directory) X(rows)
+	X(record) \
+	X(derive) X(seal) X(root) X(table) X(directory) X(rows) X(release_log)
 
 #define X(name) Suite *name##_suite(void);
 SUITES(X)
