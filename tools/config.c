@@ -14,7 +14,8 @@
 #include "tools/cli.h"
 
 #define FILE_MAX 65536u
-#define SECTION_MAX 48u /* inih cuts longer ones off without a word */
+#define BOM "\xef\xbb\xbf" /* what some editors put in front of UTF-8 */
+#define SECTION_MAX 48u    /* inih cuts longer ones off without a word */
 
 enum kind { TEXT, PATH, SWITCH, NUMBER, TIME, LOCK };
 
@@ -426,7 +427,8 @@ config_load(const char *file, struct config **out)
 	if (r != 0)
 		goto out;
 	p.c = c;
-	p.text = text;
+	p.text = strncmp(text, BOM, strlen(BOM)) == 0 ? text + strlen(BOM)
+						      : text;
 	bad = ini_parse_stream(next_line, &p, on_key, &p);
 	if (p.r == 0 && bad != 0) {
 		p.line = (unsigned)bad;

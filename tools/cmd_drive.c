@@ -1,0 +1,277 @@
+#include "tools/cmd_drive.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "kms/tag.h"
+#include "tape/drive.h"
+#include "tape/job.h"
+#include "tape/node.h"
+#include "tape/request.h"
+#include "tools/open.h"
+#include "tools/print.h"
+#include "tools/run_env.h"
+
+/* Enough for the pages without a key; no memory need be locked for them. */
+#define PAGE_HEAP (64u * 1024)
+
+static int
+open_drive(const struct cli *cli, struct tape_drive **drive,
+    struct tape_node *node)
+{
+	struct tape_transport *t = NULL;
+	int r;
+
+	r = tape_node_open(TAPE_SYSFS, cli_value(cli, "drive"), &t, node);
+	return r == 0 ? tape_drive_open(&t, drive) : r;
+}
+
+/* What this host could do with the drive; a drive that cannot be opened is
+ * listed with the reason. */
+static void
+print_ability(struct print *p, const char *node)
+{
+	enum tape_ability ability = TAPE_ABLE_NOT;
+	struct tape_transport *t = NULL;
+	struct tape_drive *drive = NULL;
+	int r;
+
+	r = tape_node_open(TAPE_SYSFS, node, &t, NULL);
+	if (r == 0)
+		r = tape_drive_open(&t, &drive);
+	if (r == 0)
+		r = tape_drive_ability(drive, &ability);
+	print_text(p, "encryption", "Encryption",
+	    r == 0 ? tape_ability_name(ability) : kms_err_cause(r));
+	tape_drive_close(&drive);
+}
+
+int
+cmd_drive_list(struct cli *cli)
+{
+	struct tape_node *list = NULL;
+	struct print *p = NULL;
+	size_t n = 0;
+	int r;
+
+	r = tape_node_list(TAPE_SYSFS, &list, &n);
+	if (r == 0)
+		r = print_new(print_form(cli), "drives", &p);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		print_record(p);
+		print_text(p, "node", "Node", list[i].sg);
+		print_text(p, "tape", "Tape Node", list[i].nst);
+		print_text(p, "vendor", "Vendor", list[i].vendor);
+		print_text(p, "product", "Product", list[i].product);
+		print_text(p, "revision", "Revision", list[i].revision);
+		print_text(p, "serial", "Serial", list[i].serial);
+		print_ability(p, list[i].sg);
+	}
+	if (r == 0) {
+		print_count(p, "Number of Drives", n);
+		r = print_end(&p);
+	}
+	print_free(&p);
+	free(list);
+	return r;
+}
+
+static void
+print_kad(struct print *p, const char *name, const char *label,
+    const uint8_t *kad, size_t len)
+{
+	char text[2 * TAPE_AKAD_MAX + 1];
+
+	kms_hex(kad, len, text);
+	print_text(p, name, label, len > 0 ? text : NULL);
+}
+
+static void
+print_state(struct print *p, const char *spec, const struct tape_identity *id,
+    const struct tape_drive_state *s)
+{
+	const struct tape_status *st = &s->status;
+
+	print_text(p, "drive", "Drive", spec);
+	print_text(p, "vendor", "Vendor", id->vendor);
+	print_text(p, "product", "Product", id->product);
+	print_text(p, "serial", "Serial", id->serial);
+	print_bool(p, "loaded", "Key Loaded", s->loaded);
+	print_text(p, "encryption", "Encryption Mode", tape_enc_name(st->enc));
+	print_text(p, "decryption", "Decryption Mode", tape_dec_name(st->dec));
+	print_text(p, "algorithm", "Algorithm",
+	    tape_algorithm_name(s->algorithm));
+	print_kad(p, "tag", "Key Tag", st->kad.u, st->kad.u_len);
+	print_kad(p, "akad", "Authenticated KAD", st->kad.a, st->kad.a_len);
+	print_number(p, "key_instance_counter", "Key Instance Counter",
+	    st->kic);
+	print_text(p, "control", "Controlled By",
+	    tape_control_name(st->control));
+	print_bool(p, "medium", "Tape In Drive", s->medium);
+	print_text(p, "next_block", "Next Block", tape_next_name(s->next));
+	print_kad(p, "next_tag", "Next Block Tag", s->block.kad.u,
+	    s->block.kad.u_len);
+}
+
+static int
+show_state(const struct cli *cli, struct tape_drive *drive)
+{
+	struct tape_drive_state state;
+	struct print *p = NULL;
+	int r;
+
+	r = tape_drive_state(drive, &state);
+	if (r == 0)
+		r = print_new(print_form(cli), NULL, &p);
+	if (r == 0) {
+		print_state(p, cli_value(cli, "drive"),
+		    tape_drive_identity(drive), &state);
+		r = print_end(&p);
+	}
+	print_free(&p);
+	return r;
+}
+
+int
+cmd_drive_status(struct cli *cli)
+{
+	struct tape_drive *drive = NULL;
+	int r = open_drive(cli, &drive, NULL);
+
+	if (r == 0)
+		r = show_state(cli, drive);
+	tape_drive_close(&drive);
+	return r;
+}
+
+int
+cmd_drive_clear(struct cli *cli)
+{
+	struct tape_drive *drive = NULL;
+	int r = kms_secret_init(PAGE_HEAP, KMS_SECRET_OPTIONAL);
+
+	if (r == 0)
+		r = open_drive(cli, &drive, NULL);
+	if (r == 0)
+		r = tape_drive_clear(drive);
+	if (r == 0)
+		r = show_state(cli, drive);
+	tape_drive_close(&drive);
+	return r;
+}
+
+/* Everything between the command line and a key for the drive. */
+struct loading {
+	struct open at;
+	struct tape_keys *keys;
+	struct tape_drive *drive;
+	struct tape_node node;
+	struct kms_secret *key;
+	struct tape_load load;
+};
+
+static void
+loading_end(struct loading *l)
+{
+	kms_secret_free(&l->key);
+	if (l->keys != NULL)
+		l->keys->close(&l->keys);
+	tape_drive_close(&l->drive);
+	open_close(&l->at);
+}
+
+/* Configuration and drive. The drive's device is opened as the caller; only
+ * the store is opened as its owner. */
+static int
+loading_begin(struct loading *l, const struct cli *cli)
+{
+	int r;
+
+	memset(l, 0, sizeof(*l));
+	r = open_config(&l->at, cli);
+	return r == 0 ? open_drive(cli, &l->drive, &l->node) : r;
+}
+
+/* The key out of the store: from here on it counts as released. */
+static int
+loading_key(struct loading *l, const struct cli *cli)
+{
+	struct tape_request q = {
+	    .pool = cli_value(cli, "kgname"),
+	    .read = cli_has(cli, "read"),
+	    .volume = cli_value(cli, "volume"),
+	    .keep_on_unload = cli_has(cli, "keep_on_unload"),
+	};
+	struct kms_tag tag;
+	int r = 0;
+
+	if (cli_has(cli, "tag")) {
+		r = kms_tag_parse(&tag, cli_value(cli, "tag"));
+		q.tag = tag.b;
+		q.tag_len = tag.len;
+	}
+	if (r == 0)
+		r = open_keys(&l->at, &l->keys);
+	if (r == 0)
+		r = tape_request_key(l->drive, l->keys, &q, &l->load, &l->key);
+	return r;
+}
+
+int
+cmd_drive_load(struct cli *cli)
+{
+	struct tape_loaded loaded;
+	struct loading l;
+	int r = loading_begin(&l, cli);
+
+	if (r == 0)
+		r = loading_key(&l, cli);
+	if (r == 0)
+		r = tape_drive_load(l.drive, &l.load, &loaded);
+	if (r == 0)
+		r = show_state(cli, l.drive);
+	loading_end(&l);
+	return r;
+}
+
+/* The drive has proven the key: nothing of ours stays open or in memory
+ * while somebody else's program runs. */
+static int
+before_spawn(void *arg)
+{
+	struct loading *l = arg;
+
+	kms_secret_free(&l->key);
+	l->load.key = NULL;
+	harden_undo(&l->at.cli->harden);
+	return open_leave(&l->at);
+}
+
+int
+cmd_drive_run(struct cli *cli)
+{
+	struct tape_job_result result = {.started = false};
+	struct run_env env = {.set = {NULL}};
+	struct loading l;
+	struct tape_job job = {
+	    .load = &l.load,
+	    .before_spawn = before_spawn,
+	    .arg = &l,
+	    .argv = cli->command,
+	    .env = env.set,
+	};
+	int r = loading_begin(&l, cli);
+
+	if (r == 0)
+		r = run_env_make(&env, cli_value(cli, "drive"), &l.node);
+	if (r == 0)
+		r = loading_key(&l, cli);
+	if (r == 0) {
+		job.drive = l.drive;
+		r = tape_job_run(&job, &result);
+		cli->status = tape_job_exit(r, &result);
+	}
+	run_env_free(&env);
+	loading_end(&l);
+	return r;
+}

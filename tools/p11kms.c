@@ -1,0 +1,64 @@
+/* p11kms: the store's life (what nbkms does). */
+#include <stddef.h>
+
+#include "tools/cmd_create.h"
+#include "tools/cmd_master.h"
+
+/* clang-format off */
+static const struct cli_option createemptydb[] = {
+	CLI_VALUE("components", "N", "each passphrase has N parts, each asked "
+	    "twice"),
+	CLI_FLAG("adopt", "take over keys that the token's owner made"),
+	CLI_VALUE("hmklabel", "L", "-adopt: the HMK by its label"),
+	CLI_VALUE("kpklabel", "L", "-adopt: the KPK by its label"),
+	CLI_VALUE("hmkid", "HEX", "-adopt: the HMK by its CKA_ID"),
+	CLI_VALUE("kpkid", "HEX", "-adopt: the KPK by its CKA_ID"),
+	CLI_FLAG("preview", "-adopt: show what is required and found, change "
+	    "nothing"),
+	CLI_END
+};
+static const struct cli_option store[] = {
+	CLI_VALUE("store", "F", "a copy, instead of the configured store"),
+	CLI_END
+};
+static const struct cli_option reason[] = {
+	CLI_REQUIRED("reason", "T", "why; kept for ever"),
+	CLI_END
+};
+
+static const struct cli_operation operations[] = {
+	{.name = "createemptydb", .run = cmd_create, .options = createemptydb,
+	 .help = "makes master keys and store; asks HMK passphrase, repeat, "
+	     "ID, KPK passphrase, repeat, ID",
+	 .json = true},
+	{.name = "info", .run = cmd_master_info, .options = store,
+	 .help = "shows the store's header; needs no token",
+	 .json = true},
+	{.name = "verifydb", .run = cmd_master_verify, .options = store,
+	 .help = "opens every row and unwraps every key in the token",
+	 .json = true},
+	{.name = "acceptrestore", .run = cmd_master_accept, .options = reason,
+	 .help = "accepts an older store that was put back by hand",
+	 .json = true},
+	{.name = "tokeninfo", .run = cmd_master_token,
+	 .help = "shows the token and both master keys as it reports them",
+	 .json = true},
+	{.name = "retrypin", .run = cmd_master_retry_pin,
+	 .help = "one more login with a PIN that is remembered as wrong"},
+	{.name = "newphrase", .run = cmd_master_phrase,
+	 .help = "prints one strong passphrase"},
+	{.name = NULL}
+};
+/* clang-format on */
+
+static const struct cli_program program = {
+    .name = "p11kms",
+    .help = "the store and its master keys",
+    .operations = operations,
+};
+
+int
+main(int argc, char **argv)
+{
+	return cli_main(&program, argc, argv);
+}

@@ -1,0 +1,66 @@
+/* p11kmsdrive: keys into tape drives (what BPTM does). */
+#include <stddef.h>
+
+#include "tools/cmd_drive.h"
+
+/* clang-format off */
+#define DRIVE  CLI_REQUIRED("drive", "D", "/dev/sgN, /dev/nstN, vtape:SOCKET")
+#define POOL   CLI_ONE_OF(1, "kgname", "POOL", "to write: its active key")
+#define TAG    CLI_ONE_OF(1, "tag", "T", "to read: the key of this tag")
+#define READ   CLI_ONE_OF(1, "read", NULL, "to read: as the next block says")
+#define VOLUME CLI_VALUE("volume", "LABEL", "which tape; else its barcode")
+#define KEEP   CLI_FLAG("keep_on_unload", "the key stays when the tape leaves")
+
+static const struct cli_option drive[] = {
+	DRIVE,
+	CLI_END
+};
+static const struct cli_option load[] = {
+	DRIVE,
+	POOL,
+	TAG,
+	READ,
+	VOLUME,
+	KEEP,
+	CLI_END
+};
+static const struct cli_option run[] = {
+	DRIVE,
+	POOL,
+	READ,
+	VOLUME,
+	KEEP,
+	CLI_END
+};
+
+static const struct cli_operation operations[] = {
+	{.name = "list", .run = cmd_drive_list,
+	 .help = "lists the tape drives of this host",
+	 .json = true},
+	{.name = "status", .run = cmd_drive_status, .options = drive,
+	 .help = "shows what the drive holds; needs no configuration",
+	 .json = true},
+	{.name = "load", .run = cmd_drive_load, .options = load,
+	 .help = "loads a key and proves it by reading the drive back",
+	 .json = true},
+	{.name = "clear", .run = cmd_drive_clear, .options = drive,
+	 .help = "takes the key out of the drive and proves it",
+	 .json = true},
+	{.name = "run", .run = cmd_drive_run, .options = run,
+	 .help = "loads, runs CMD, proves that the key stayed, clears",
+	 .command = true, .own_base = 100},
+	{.name = NULL}
+};
+/* clang-format on */
+
+static const struct cli_program program = {
+    .name = "p11kmsdrive",
+    .help = "keys into tape drives",
+    .operations = operations,
+};
+
+int
+main(int argc, char **argv)
+{
+	return cli_main(&program, argc, argv);
+}

@@ -1,0 +1,154 @@
+/* p11kmsutil: groups, keys and recovery (what nbkmsutil does). */
+#include <stddef.h>
+
+#include "tools/cmd_group.h"
+#include "tools/cmd_key.h"
+#include "tools/cmd_store.h"
+
+/* clang-format off */
+#define KGNAME    CLI_REQUIRED("kgname", "N", "the key group")
+#define KEYNAME   CLI_REQUIRED("keyname", "K", "the key in its group")
+#define DESC      CLI_VALUE("desc", "T", "a description")
+#define FORCE     CLI_FLAG("force", "although a gate refuses; needs -reason")
+#define REASON    CLI_VALUE("reason", "T", "why; kept for ever")
+#define NOVERBOSE CLI_FLAG("noverbose", "one line each, tabs between fields")
+
+static const struct cli_option createkg[] = {
+	KGNAME,
+	DESC,
+	CLI_VALUE("cipher", "AES_256", "the only one there is"),
+	CLI_FLAG("phrase", "ask the group's passphrase, twice"),
+	CLI_END
+};
+static const struct cli_option modifykg[] = {
+	KGNAME,
+	CLI_VALUE("name", "NEW", "its new name"),
+	DESC,
+	CLI_FLAG("phrase", "keys made from now on use a new passphrase"),
+	CLI_END
+};
+static const struct cli_option deletekg[] = {
+	KGNAME,
+	FORCE,
+	REASON,
+	CLI_END
+};
+static const struct cli_option listkgs[] = {
+	CLI_VALUE("kgname", "N", "this group only"),
+	CLI_FLAG("emptykgs", "groups without a key"),
+	CLI_FLAG("noactive", "groups without an active key"),
+	NOVERBOSE,
+	CLI_END
+};
+static const struct cli_option createkey[] = {
+	KGNAME,
+	CLI_VALUE("keyname", "K", "its name; else GROUP-GENERATION"),
+	CLI_FLAG("activate", "make it the key that encrypts"),
+	DESC,
+	CLI_FLAG("nopphrase", "ask nothing: the group's phrase, else random"),
+	CLI_END
+};
+static const struct cli_option modifykey[] = {
+	KGNAME,
+	KEYNAME,
+	CLI_VALUE("state", "S", "active, inactive, deprecated or terminated, "
+	    "by one step"),
+	CLI_FLAG("activate", "the same as -state active"),
+	CLI_VALUE("name", "NEW", "its new name"),
+	DESC,
+	CLI_VALUE("move_to_kgname", "G", "move it to that group"),
+	CLI_FLAG("allowserve", "waive the serve gate for this key"),
+	REASON,
+	CLI_END
+};
+static const struct cli_option deletekey[] = {
+	KGNAME,
+	KEYNAME,
+	FORCE,
+	REASON,
+	CLI_END
+};
+static const struct cli_option listkeys[] = {
+	CLI_VALUE("kgname", "N", "keys of this group"),
+	CLI_VALUE("keyname", "K", "keys of this name"),
+	CLI_FLAG("activekey", "active keys"),
+	CLI_VALUE("tag", "T", "the key of this tag"),
+	NOVERBOSE,
+	CLI_END
+};
+static const struct cli_option recoverkey[] = {
+	KGNAME,
+	KEYNAME,
+	CLI_REQUIRED("tag", "T", "its tag; blanks, dashes, either case"),
+	DESC,
+	CLI_END
+};
+
+static const struct cli_option quiescedb[] = {
+	CLI_VALUE("owner", "T", "who holds it; unquiesce takes that one's back"),
+	CLI_VALUE("expires", "TIME", "changes go on after so long; else never"),
+	CLI_END
+};
+static const struct cli_option unquiescedb[] = {
+	CLI_VALUE("owner", "T", "whose hold; else the newest"),
+	CLI_END
+};
+
+#define LISTS .json = true
+static const struct cli_operation operations[] = {
+	{.name = "createkg", .run = cmd_group_create, .options = createkg,
+	 .help = "makes a key group; for tape: ENCR_ and the pool's name",
+	 LISTS},
+	{.name = "modifykg", .run = cmd_group_modify, .options = modifykg,
+	 .help = "renames or describes a group, or renews its passphrase",
+	 LISTS},
+	{.name = "deletekg", .run = cmd_group_delete, .options = deletekg,
+	 .help = "deletes an empty group"},
+	{.name = "listkgs", .run = cmd_group_list, .options = listkgs,
+	 .help = "lists groups",
+	 LISTS},
+	{.name = "createkey", .run = cmd_key_create, .options = createkey,
+	 .help = "makes a key: from a passphrase, asked twice, or random",
+	 LISTS},
+	{.name = "modifykey", .run = cmd_key_modify, .options = modifykey,
+	 .help = "changes a key's state, name, description or group",
+	 LISTS},
+	{.name = "deletekey", .run = cmd_key_delete, .options = deletekey,
+	 .help = "deletes a prelive or terminated key"},
+	{.name = "listkeys", .run = cmd_key_list, .options = listkeys,
+	 .help = "lists keys",
+	 LISTS},
+	{.name = "recoverkey", .run = cmd_key_recover, .options = recoverkey,
+	 .help = "brings a key back from passphrase and tag",
+	 LISTS},
+	{.name = "gethmkid", .run = cmd_store_hmkid,
+	 .help = "prints the ID of the host master key",
+	 LISTS},
+	{.name = "getkpkid", .run = cmd_store_kpkid,
+	 .help = "prints the ID of the key protection key",
+	 LISTS},
+	{.name = "ksstats", .run = cmd_store_stats,
+	 .help = "counts what the store holds",
+	 LISTS},
+	{.name = "quiescedb", .run = cmd_store_quiesce, .options = quiescedb,
+	 .help = "refuses changes until unquiesced, for a copy of the files",
+	 LISTS},
+	{.name = "unquiescedb", .run = cmd_store_unquiesce,
+	 .options = unquiescedb,
+	 .help = "takes a quiesce back",
+	 LISTS},
+	{.name = NULL}
+};
+/* clang-format on */
+
+static const struct cli_program program = {
+    .name = "p11kmsutil",
+    .help = "key groups, keys, recovery",
+    .operations = operations,
+};
+
+int
+main(int argc, char **argv)
+{
+	return cli_main(&program, argc, argv);
+}
