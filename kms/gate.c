@@ -15,17 +15,33 @@ kms_recoverable_name(enum kms_recoverable r)
 	return names[r];
 }
 
-/* Would a copy of the store be enough, or only with the HSM's own backup? */
-static bool
-masters_come_back(const struct kms_store *s, uint16_t kpk_no)
+/* Would a copy of the store bring this key back? The masters must come back
+ * too: both from their phrases, or from the HSM's own backup, which only its
+ * owner can vouch for. */
+static void
+look_at_backups(const struct kms_store *s, const struct kms_gate_key *key,
+    struct kms_gate_view *view)
 {
-	const struct kms_header_slot *hmk, *kpk;
+	const struct kms_header_slot *hmk, *kpk, *wraps;
+	bool phrases, attested;
 
 	hmk = kms_header_find(s->header, KMS_ROLE_HMK, KMS_SLOT_CURRENT);
-	kpk = kms_header_by_no(s->header, kpk_no);
-	return hmk != NULL && kpk != NULL &&
-	    hmk->slot.origin == KMS_SLOT_PASSPHRASE &&
-	    kpk->slot.origin == KMS_SLOT_PASSPHRASE;
+	kpk = kms_header_find(s->header, KMS_ROLE_KPK, KMS_SLOT_CURRENT);
+	wraps = kms_header_by_no(s->header, key->slot);
+	if (hmk == NULL || kpk == NULL || wraps == NULL) {
+		view->needs_token = true;
+		return;
+	}
+	phrases = hmk->slot.origin == KMS_SLOT_PASSPHRASE &&
+	    wraps->slot.origin == KMS_SLOT_PASSPHRASE;
+	attested = s->cover.attested_hmk == hmk->slot.no &&
+	    s->cover.attested_kpk == kpk->slot.no;
+	view->needs_token = !phrases;
+	/* A key not in the store yet (id 0) is in no backup of it. */
+	if ((phrases || attested) && key->id != 0 &&
+	    kms_cover_holds(&s->cover, key->id, hmk->slot.no, kpk->slot.no,
+		s->policy.backup_same_device))
+		view->recoverable = KMS_RECOVERABLE_BACKUP;
 }
 
 void
@@ -45,7 +61,7 @@ kms_gate_look(const struct kms_store *s, const struct kms_gate_key *key,
 	case KMS_ORIGIN_IMPORT:
 		break;
 	}
-	view->needs_token = !masters_come_back(s, key->slot);
+	look_at_backups(s, key, view);
 }
 
 bool
@@ -60,19 +76,19 @@ kms_gate_servable(const struct kms_store *s, const struct kms_gate_key *key)
 }
 
 static struct kms_gate_key
-facts_of(const struct kms_key *key, uint64_t generation)
+facts_of(const struct kms_key *key, uint64_t id)
 {
 	return (struct kms_gate_key){.origin = key->origin,
 	    .flags = key->flags,
 	    .slot = key->slot,
-	    .generation = generation};
+	    .id = id};
 }
 
 int
-kms_gate_view(struct kms_tx *tx, const struct kms_key *key, uint64_t generation,
+kms_gate_view(struct kms_tx *tx, const struct kms_key *key, uint64_t id,
     struct kms_gate_view *view)
 {
-	const struct kms_gate_key facts = facts_of(key, generation);
+	const struct kms_gate_key facts = facts_of(key, id);
 
 	kms_gate_look(kms_tx_store(tx), &facts, view);
 	return 0;
@@ -90,10 +106,9 @@ kms_gate_refuse(const char *name)
 }
 
 int
-kms_gate_serve(struct kms_tx *tx, const struct kms_key *key,
-    uint64_t generation)
+kms_gate_serve(struct kms_tx *tx, const struct kms_key *key, uint64_t id)
 {
-	const struct kms_gate_key facts = facts_of(key, generation);
+	const struct kms_gate_key facts = facts_of(key, id);
 
 	if (kms_gate_servable(kms_tx_store(tx), &facts))
 		return 0;

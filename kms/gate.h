@@ -23,8 +23,8 @@ struct kms_gate_view {
 struct kms_gate_key {
 	enum kms_origin origin;
 	uint32_t flags;
-	uint16_t slot;       /* KPK that wraps it */
-	uint64_t generation; /* of its row: is it in a backup? */
+	uint16_t slot; /* KPK that wraps it */
+	uint64_t id;   /* of its row: is it in a backup? 0: not added yet */
 };
 /* Inside the store (a transaction, or a release). */
 void kms_gate_look(const struct kms_store *, const struct kms_gate_key *,
@@ -34,10 +34,10 @@ bool kms_gate_servable(const struct kms_store *, const struct kms_gate_key *);
 /* GATE, with the two ways out. */
 int kms_gate_refuse(const char *name);
 
-int kms_gate_view(struct kms_tx *, const struct kms_key *, uint64_t generation,
+int kms_gate_view(struct kms_tx *, const struct kms_key *, uint64_t id,
     struct kms_gate_view *) KMS_MUST;
 /* May this key be released for writing? GATE says which two ways lead out. */
-int kms_gate_serve(struct kms_tx *, const struct kms_key *, uint64_t generation)
+int kms_gate_serve(struct kms_tx *, const struct kms_key *, uint64_t id)
     KMS_MUST;
 /* May it be deleted? GATE: it was released while active; -force -reason. */
 int kms_gate_delete(struct kms_tx *, const struct kms_key *) KMS_MUST;

@@ -53,7 +53,7 @@ kms_key_show(struct kms_tx *tx, const struct kms_record *record,
 	const struct kms_gate_key facts = {.origin = record->u.key.origin,
 	    .flags = record->u.key.flags,
 	    .slot = record->u.key.slot,
-	    .generation = record->generation};
+	    .id = record->id};
 
 	memset(view, 0, sizeof(*view));
 	view->id = record->id;

@@ -33,11 +33,12 @@ other_active(struct kms_tx *tx, uint64_t group, uint64_t id)
 }
 
 static struct kms_gate_key
-facts_of(const struct kms_key *k)
+facts_of(const struct kms_key *k, uint64_t id)
 {
 	return (struct kms_gate_key){.origin = k->origin,
 	    .flags = k->flags,
-	    .slot = k->slot};
+	    .slot = k->slot,
+	    .id = id};
 }
 
 int
@@ -45,7 +46,7 @@ kms_key_check_activation(struct kms_tx *tx, const struct kms_key *new,
     uint64_t new_id)
 {
 	const struct kms_store *s = kms_tx_store(tx);
-	const struct kms_gate_key new_facts = facts_of(new);
+	const struct kms_gate_key new_facts = facts_of(new, new_id);
 	const struct kms_directory_row *row;
 	const struct kms_directory_key *old;
 	struct kms_gate_key old_facts;
@@ -57,7 +58,7 @@ kms_key_check_activation(struct kms_tx *tx, const struct kms_key *new,
 	old_facts = (struct kms_gate_key){.origin = old->origin,
 	    .flags = old->flags,
 	    .slot = old->slot,
-	    .generation = row->generation};
+	    .id = row->id};
 	if (!kms_gate_servable(s, &old_facts))
 		return 0;
 	return kms_fail_add(kms_gate_refuse(new->name),

@@ -240,22 +240,23 @@ kms_load_wants(unsigned kind)
 	    kind == KMS_KIND_FACT;
 }
 
-void
+int
 kms_load_note(struct kms_store *s, const struct kms_record *record)
 {
 	const struct kms_fact *fact = &record->u.fact;
 	uint64_t younger;
 
 	if (record->kind != KMS_KIND_FACT)
-		return;
+		return 0;
 	if (fact->type == KMS_FACT_HOLDS)
 		s->holds_id = record->id;
-	if (fact->type != KMS_FACT_LOG_RESTART ||
-	    fact->len != KMS_LOG_RESTART_LEN)
-		return;
-	younger = kms_get64(fact->bytes + KMS_LOG_RESTART_AT);
-	if (younger > s->log_restart_id)
-		s->log_restart_id = younger;
+	if (fact->type == KMS_FACT_LOG_RESTART &&
+	    fact->len == KMS_LOG_RESTART_LEN) {
+		younger = kms_get64(fact->bytes + KMS_LOG_RESTART_AT);
+		if (younger > s->log_restart_id)
+			s->log_restart_id = younger;
+	}
+	return kms_cover_note(&s->cover, fact);
 }
 
 struct loading {
@@ -276,8 +277,9 @@ load_record(struct loading *l, const struct kms_row *row, size_t len)
 		return kms_fail_add(r, "row %llu", (unsigned long long)row->id);
 	record.id = row->id;
 	record.generation = row->generation;
-	kms_load_note(l->s, &record);
-	r = kms_directory_load(l->s->dir, row, &record);
+	r = kms_load_note(l->s, &record);
+	if (r == 0)
+		r = kms_directory_load(l->s->dir, row, &record);
 	kms_record_clear(&record);
 	return r;
 }
@@ -345,6 +347,7 @@ forget_rows(struct kms_store *s)
 	kms_directory_free(&s->dir);
 	kms_sum_free(&s->sum);
 	s->holds_id = s->log_restart_id = 0;
+	s->cover = (struct kms_cover){0};
 }
 
 static int

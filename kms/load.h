@@ -45,6 +45,6 @@ bool kms_load_wants(unsigned kind);
 #define KMS_LOG_RESTART_LEN 32u
 #define KMS_LOG_RESTART_AT 24u
 /* Notes what the store itself keeps of a record (the row of the holds). */
-void kms_load_note(struct kms_store *, const struct kms_record *);
+int kms_load_note(struct kms_store *, const struct kms_record *) KMS_MUST;
 
 #endif

@@ -154,8 +154,10 @@ struct kms_tombstone {
  * Types are on disk for ever. */
 enum kms_fact_type {
 	KMS_FACT_HOLDS = 1, /* who keeps the store quiesced: one row */
-	KMS_FACT_LOG_RESTART =
-	    2, /* the release log was lost, a new one begun */
+	/* The release log was lost, a new one begun. */
+	KMS_FACT_LOG_RESTART = 2,
+	KMS_FACT_BACKUP = 3,      /* a verified copy; cover.h */
+	KMS_FACT_ATTESTATION = 4, /* the HSM itself was backed up; cover.h */
 };
 struct kms_fact {
 	uint16_t type;

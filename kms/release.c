@@ -119,7 +119,7 @@ check_gate(const struct release *rel)
 	const struct kms_gate_key facts = {.origin = rel->key->origin,
 	    .flags = rel->key->flags,
 	    .slot = rel->key->slot,
-	    .generation = rel->row->generation};
+	    .id = rel->row->id};
 	enum kms_state state = rel->key->state;
 	bool gated;
 	char text[KMS_TAG_TEXT];

@@ -15,7 +15,7 @@ count_key(const struct kms_store *s, const struct kms_directory_row *row,
 	const struct kms_gate_key facts = {.origin = key->origin,
 	    .flags = key->flags,
 	    .slot = key->slot,
-	    .generation = row->generation};
+	    .id = row->id};
 	struct kms_gate_view gate;
 
 	kms_gate_look(s, &facts, &gate);
@@ -54,6 +54,9 @@ kms_stats(struct kms_tx *tx, struct kms_stats *stats)
 
 	memset(stats, 0, sizeof(*stats));
 	stats->generation = s->root.generation;
+	stats->last_backup = s->cover.here.time > s->cover.elsewhere.time
+	    ? s->cover.here.time
+	    : s->cover.elsewhere.time;
 	stats->groups = kms_directory_count(s->dir, KMS_KIND_GROUP);
 	stats->keys = kms_directory_count(s->dir, KMS_KIND_KEY);
 	while ((row = kms_directory_next(s->dir, KMS_KIND_KEY, &at)) != NULL)

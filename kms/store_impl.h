@@ -19,6 +19,7 @@
 #include <sys/types.h>
 
 #include "kms/anchor.h"
+#include "kms/cover.h"
 #include "kms/directory.h"
 #include "kms/release_log.h"
 #include "kms/root.h"
@@ -55,6 +56,7 @@ struct kms_store {
 	/* Keys of a lower row id count as released: the log that would tell
 	 * was lost. 0: never. */
 	uint64_t log_restart_id;
+	struct kms_cover cover; /* backups, attestation */
 	bool headers_differ; /* one copy of the header is damaged */
 	/* Set by the first unclear COMMIT: no more changes by this process. */
 	bool disk_failed;

@@ -83,7 +83,7 @@ put_newer(struct kms_store *s, const struct kms_row *row,
 		r = kms_sum_add(s->sum, row->kind, row->id, row->generation,
 		    kms_seal_tag(row));
 	if (r == 0 && record != NULL)
-		kms_load_note(s, record);
+		r = kms_load_note(s, record);
 	return r;
 }
 

@@ -37,6 +37,7 @@ mark(struct kms_tx *tx, struct kms_savepoint *at)
 	at->next_id = tx->next.next_id;
 	at->holds_id = tx->store->holds_id;
 	at->log_restart_id = tx->store->log_restart_id;
+	at->cover = tx->store->cover;
 	return kms_sum_get(tx->store->sum, at->sum);
 }
 
@@ -55,6 +56,7 @@ rewind_to(struct kms_tx *tx, const struct kms_savepoint *at)
 	tx->next.next_id = at->next_id;
 	s->holds_id = at->holds_id;
 	s->log_restart_id = at->log_restart_id;
+	s->cover = at->cover;
 	tx->in_step = tx->broken = false;
 }
 
@@ -313,7 +315,7 @@ account(struct kms_tx *tx, struct kms_record *record, struct kms_change *c)
 		r = kms_sum_add(s->sum, c->row.kind, c->row.id,
 		    c->row.generation, kms_seal_tag(&c->row));
 	if (r == 0)
-		kms_load_note(s, record);
+		r = kms_load_note(s, record);
 	return r;
 }
 

@@ -17,6 +17,7 @@ struct kms_change {
 struct kms_savepoint {
 	size_t n;
 	uint64_t next_id, holds_id, log_restart_id;
+	struct kms_cover cover;
 	uint8_t sum[16];
 };
 

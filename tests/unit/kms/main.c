@@ -34,6 +34,8 @@ main(void)
 	suite_add_tcase(s, test_gate());
 	suite_add_tcase(s, test_release());
 	suite_add_tcase(s, test_verify());
+	suite_add_tcase(s, test_backup());
+	suite_add_tcase(s, test_container());
 	sr = srunner_create(s);
 #define X(name) srunner_add_suite(sr, name##_suite());
 	SUITES(X)

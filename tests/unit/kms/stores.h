@@ -23,6 +23,8 @@ TCase *test_key(void);
 TCase *test_gate(void);
 TCase *test_release(void);
 TCase *test_verify(void);
+TCase *test_backup(void);
+TCase *test_container(void);
 
 struct stores {
 	struct fx *fx;

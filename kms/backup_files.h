@@ -1,0 +1,18 @@
+/* The files around a backup: its place, its log, its predecessors. */
+#ifndef KMS_BACKUP_FILES_H
+#define KMS_BACKUP_FILES_H
+
+#include <stdint.h>
+
+#include "kms/base/err.h"
+
+/* EXISTS: something lies there. USAGE: a device node, or below /dev. */
+int kms_backup_check_place(const char *path) KMS_MUST;
+/* Copies the release log beside the backup, as far as it had come (it only
+ * grows); a store without one has none to copy. */
+int kms_backup_copy_log(const char *log, const char *backup) KMS_MUST;
+/* Removes this store's backups in dir but the newest keep; 0: keeps all.
+ * What cannot be removed stays and is logged. */
+void kms_backup_prune(const char *dir, const uint8_t uuid[16], unsigned keep);
+
+#endif
