@@ -119,6 +119,9 @@ $(O)/test/p11fault.so: tests/lib/p11fault.c
 
 $(O)/test/test-hsm: | $(O)/test/p11fault.so
 
+# Some start the programs of this build.
+$(O)/test/test-vtape: | $(O)/bin/vtaped $(PRELOAD)
+
 unit: $(UNITS:%=$(O)/test/test-%)
 
 # A fuzz target for each tests/fuzz/fuzz_X.c. make replay: its corpus and all

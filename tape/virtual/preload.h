@@ -3,11 +3,14 @@
  * that know nothing of it take a vtaped socket for a tape drive: it answers
  * for /dev/nstN, /dev/stN and /dev/sgN as named by VTAPE=/dev/nstN=SOCKET.
  *
- * The descriptor a program gets is the socket itself, so that dup, fork and
- * exec need no help: any descriptor of the same socket inode is the same
- * node. What a kernel driver would remember (block size, filemark state)
- * lies in a memfd beside it, named after that inode, shared by every process
- * that inherits both. Its lock is held for one command at a time.
+ * The descriptor a program gets is an unconnected socket, a mere handle, so
+ * that a call which slips past the library fails instead of upsetting the
+ * drive's protocol (glibc's own stdio does so: fwrite to it is an error).
+ * Dup, fork and exec need no help: any descriptor of the same inode is the
+ * same node. The connection, and a memfd named after that inode, lie beside
+ * it on high numbers; the memfd holds what a kernel driver would remember
+ * (block size, filemark state), shared by every process that inherits them.
+ * Its lock is held for one command at a time.
  *
  * libc and tape/wire.h only.
  */
@@ -39,8 +42,9 @@ enum vtp_mark {
 
 struct vtp_node {
 	pthread_mutex_t lock; /* robust, between processes */
-	ino_t inode;          /* of the socket */
+	ino_t inode;          /* of the handle */
 	int socket, memory;   /* the library's own descriptors */
+	ino_t socket_inode;
 	enum vtp_kind kind;
 	int flags;   /* of open(2) */
 	bool broken; /* the stream is out of step: nothing more goes */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -83,7 +84,7 @@ is_socket(int fd, ino_t *inode)
 	return true;
 }
 
-/* A memfd that came over exec, with the socket it is named after. */
+/* A memfd that came over exec, with the connection that belongs to it. */
 static void
 adopt(int fd, ino_t inode)
 {
@@ -94,7 +95,7 @@ adopt(int fd, ino_t inode)
 	if (n == MAP_FAILED)
 		return;
 	if (n->memory != fd || n->inode != inode ||
-	    !is_socket(n->socket, &have) || have != inode) {
+	    !is_socket(n->socket, &have) || have != n->socket_inode) {
 		munmap(n, sizeof(*n));
 		return;
 	}
@@ -259,17 +260,32 @@ node_keep(struct vtp_node *n)
 }
 
 static int
-node_make(int fd, enum vtp_kind kind, int flags)
+node_connect(struct vtp_node *n)
+{
+	int fd = wire_connect(own.socket);
+
+	if (fd < 0) {
+		errno = ENXIO;
+		return -1;
+	}
+	n->socket = move_up(fd);
+	vtp_real()->close(fd);
+	return n->socket >= 0 && is_socket(n->socket, &n->socket_inode) ? 0
+									: -1;
+}
+
+static int
+node_make(int handle, enum vtp_kind kind, int flags)
 {
 	ino_t inode;
-	struct vtp_node *n = is_socket(fd, &inode) ? memory_make(inode) : NULL;
+	struct vtp_node *n = is_socket(handle, &inode) ? memory_make(inode)
+						       : NULL;
 
 	if (!n)
 		return -1;
 	n->kind = kind;
 	n->flags = flags;
-	n->socket = move_up(fd);
-	if (n->socket >= 0 && lock_init(&n->lock) == 0 &&
+	if (lock_init(&n->lock) == 0 && node_connect(n) == 0 &&
 	    (kind == VTP_SG || vtp_st_open(n) == 0) && node_keep(n))
 		return 0;
 	int e = errno;
@@ -281,14 +297,11 @@ node_make(int fd, enum vtp_kind kind, int flags)
 int
 vtp_open(enum vtp_kind kind, int flags)
 {
-	int fd = wire_connect(own.socket);
+	int type = SOCK_STREAM | (flags & O_CLOEXEC ? SOCK_CLOEXEC : 0);
+	int fd = socket(AF_UNIX, type, 0);
 
-	if (fd < 0) {
-		errno = ENXIO;
+	if (fd < 0)
 		return -1;
-	}
-	if ((flags & O_CLOEXEC) == 0)
-		fcntl(fd, F_SETFD, 0);
 	if (node_make(fd, kind, flags) == 0)
 		return fd;
 	int e = errno;
@@ -348,9 +361,7 @@ vtp_unlock(struct vtp_node *n)
 	pthread_mutex_unlock(&n->lock);
 }
 
-/* Looks for descriptors of a node, other than the library's own. */
 struct search {
-	const struct vtp_node *node;
 	int except; /* the one being closed, in this process */
 	char link[64];
 	bool found;
@@ -361,15 +372,14 @@ search_fd(void *ctx, int fd, const char *link)
 {
 	struct search *s = ctx;
 
-	if (fd != s->node->socket && fd != s->except &&
-	    strcmp(link, s->link) == 0)
+	if (fd != s->except && strcmp(link, s->link) == 0)
 		s->found = true;
 }
 
 static bool
 held_by(const char *pid, const struct vtp_node *n, int except)
 {
-	struct search s = {.node = n, .except = except};
+	struct search s = {.except = except};
 
 	snprintf(s.link, sizeof(s.link), "socket:[%lu]",
 	    (unsigned long)n->inode);
@@ -436,6 +446,20 @@ own_once(void)
 	pthread_once(&own.once, own_init);
 }
 
+/* A program that closes everything does not mean what it never opened. */
+static bool
+is_own(int fd)
+{
+	bool own_fd = false;
+
+	table_lock();
+	for (size_t i = 0; i < NODES; i++)
+		own_fd |= own.node[i] &&
+		    (own.node[i]->socket == fd || own.node[i]->memory == fd);
+	table_unlock();
+	return own_fd;
+}
+
 int
 vtp_close(int fd, bool *ours)
 {
@@ -445,6 +469,11 @@ vtp_close(int fd, bool *ours)
 	*ours = false;
 	if (!have_nodes())
 		return 0;
+	if (is_own(fd)) {
+		*ours = true;
+		errno = EBADF;
+		return -1;
+	}
 	int e = errno;
 	if (is_socket(fd, &inode))
 		n = node_find(inode);
@@ -454,11 +483,6 @@ vtp_close(int fd, bool *ours)
 	*ours = true;
 	if (own.pid != getpid())
 		return vtp_real()->close(fd);
-	/* A program that closes everything does not mean ours. */
-	if (fd == n->socket) {
-		errno = EBADF;
-		return -1;
-	}
 	int r = held_by("self", n, fd) ? 0 : node_leave(n);
 	e = errno;
 	if (vtp_real()->close(fd) < 0)

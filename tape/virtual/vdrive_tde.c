@@ -72,6 +72,9 @@ status_put(struct vt_drive *d, struct vt_nexus *n, struct kms_wr *w)
 	    .kad = p->kad,
 	};
 
+	/* As a drive answers that only keeps them (stenc's captures). */
+	s.kad.u_auth = NOT_COVERED;
+	s.kad.a_auth = NOT_TRIED;
 	if (p->set)
 		s.key_scope = local ? TAPE_SCOPE_LOCAL : TAPE_SCOPE_ALL;
 	tape_status_encode(w, &s);
