@@ -24,6 +24,7 @@ one() {
 	local top=$1 kind=$2 build=$3 name=$4
 	local log status start passed=0 failed=0 skipped=0 word=ok tmp
 
+	set -m # a background job that hears SIGINT
 	mkdir -p "$build/test/log"
 	log=$build/test/log/$kind-${name//\//-}
 	tmp=$(mktemp -d "$top/XXXXXX") || exit 1
@@ -49,8 +50,11 @@ one() {
 			exec timeout -k 10 "$limit" "tests/cli/$name"
 			;;
 		esac
-	) >"$log" 2>&1 </dev/null
+	) >"$log" 2>&1 </dev/null &
+	wait "$!"
 	status=$?
+	# timeout leads a process group: whatever is left of it goes too
+	kill -KILL -- "-$!" 2>/dev/null
 	rm -rf "$tmp"
 
 	if [ "$kind" = unit ]; then
