@@ -50,6 +50,7 @@ kms_key_check_activation(struct kms_tx *tx, const struct kms_key *new,
 	const struct kms_directory_row *row;
 	const struct kms_directory_key *old;
 	struct kms_gate_key old_facts;
+	int r;
 
 	row = other_active(tx, new->group, new_id);
 	if (row == NULL || kms_gate_servable(s, &new_facts))
@@ -61,7 +62,8 @@ kms_key_check_activation(struct kms_tx *tx, const struct kms_key *new,
 	    .id = row->id};
 	if (!kms_gate_servable(s, &old_facts))
 		return 0;
-	return kms_fail_add(kms_gate_refuse(new->name),
+	r = kms_gate_refuse(new->name);
+	return kms_fail_add(r,
 	    "activating it would leave the group without a key that is served");
 }
 

@@ -282,6 +282,8 @@ test_store(void)
 {
 	TCase *tc = tcase_create("store");
 
+	tcase_set_timeout(tc, 60);
+
 	tcase_add_test(tc, a_new_store_opens_and_has_nothing_in_it);
 	tcase_add_test(tc, what_was_added_is_there_after_reopening);
 	tcase_add_loop_test(tc, a_master_key_that_is_gone_is_a_missing_token, 0,

@@ -165,6 +165,8 @@ test_verify(void)
 {
 	TCase *tc = tcase_create("verify");
 
+	tcase_set_timeout(tc, 60);
+
 	tcase_add_test(tc, a_good_store_is_counted_and_every_key_opened);
 	tcase_add_test(tc, a_key_that_the_token_does_not_open_is_named);
 	tcase_add_test(tc, a_token_that_goes_away_is_no_finding);
