@@ -11,6 +11,13 @@ TCase *test_reason(void);
 TCase *test_ttlv(void);
 TCase *test_msg(void);
 TCase *test_object(void);
+TCase *test_state(void);
+TCase *test_batch(void);
+TCase *test_attr(void);
+TCase *test_find(void);
+TCase *test_profile(void);
+TCase *test_authz(void);
+TCase *test_server(void);
 
 /* Bytes written as hex with blanks; returns how many. Aborts when not hex. */
 size_t hex(const char *text, uint8_t *out, size_t cap);

@@ -19,6 +19,10 @@ main(void)
 	suite_add_tcase(s, test_ttlv());
 	suite_add_tcase(s, test_msg());
 	suite_add_tcase(s, test_object());
+	suite_add_tcase(s, test_state());
+	suite_add_tcase(s, test_batch());
+	suite_add_tcase(s, test_attr());
+	suite_add_tcase(s, test_find());
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_ENV);
 	failed = srunner_ntests_failed(sr);

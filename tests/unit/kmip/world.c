@@ -5,6 +5,7 @@
 
 #include "kms/group.h"
 #include "kms/material.h"
+#include "kms/quiesce.h"
 #include "kms/setup.h"
 
 #define TAG(id) KMIP_TAG_##id
@@ -44,6 +45,27 @@ world_open(struct world *w)
 	ok(kms_store_open(&w->options, &w->store));
 	ok(kmip_service_open(w->store, false, &w->service));
 	world_rule(w, "home *", "*");
+}
+
+void
+world_reopen(struct world *w)
+{
+	kmip_service_close(&w->service);
+	kms_store_close(&w->store);
+	ok(kms_store_open(&w->options, &w->store));
+	ok(kmip_service_open(w->store, false, &w->service));
+}
+
+void
+world_rename(struct world *w, const char *group, const char *name,
+    const char *to)
+{
+	const struct kms_key_change change = {.name = to};
+	struct kms_tx *tx;
+
+	ok(kms_tx_begin(w->store, &w->local, KMS_WRITE, &tx));
+	ok(kms_key_modify(tx, group, name, &change));
+	ok(kms_tx_commit(&tx));
 }
 
 void
@@ -145,6 +167,17 @@ world_state_of(struct world *w, const char *uid)
 
 	world_view(w, uid, &view);
 	return view.key.state;
+}
+
+void
+world_quiesce(struct world *w)
+{
+	struct kms_tx *tx;
+	size_t n;
+
+	ok(kms_tx_begin_quiesced(w->store, &w->local, &tx));
+	ok(kms_quiesce_add(tx, "backup", 0, &n));
+	ok(kms_tx_commit(&tx));
 }
 
 /* --- messages ----------------------------------------------------------- */

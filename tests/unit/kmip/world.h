@@ -27,6 +27,8 @@ struct world {
 void world_begin(struct world *);
 void world_open(struct world *);
 void world_end(struct world *);
+/* The service ends and starts again. */
+void world_reopen(struct world *);
 /* The client's rule is another one from now on. */
 void world_rule(struct world *, const char *groups, const char *operations);
 
@@ -36,6 +38,9 @@ void world_key(struct world *, const char *group, const char *name,
     enum kms_state, struct kms_tag *);
 void world_state(struct world *, const char *group, const char *name,
     enum kms_state);
+void world_rename(struct world *, const char *group, const char *name,
+    const char *to);
+void world_quiesce(struct world *);
 /* The record's state, by its identifier as clients have it. */
 enum kms_state world_state_of(struct world *, const char *uid);
 void world_view(struct world *, const char *uid, struct kms_key_view *);
