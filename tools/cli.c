@@ -452,7 +452,7 @@ cli_main(const struct cli_program *program, int argc, char **argv)
 	r = cli_parse(program, argc, argv, &cli, &text);
 	if (r == 0 && text != NULL)
 		fputs(text, stdout);
-	else if (r == 0)
+	else if (r == 0 && cli.operation != NULL)
 		r = cli.operation->run(&cli);
 	if (r == 0)
 		r = flush_output();

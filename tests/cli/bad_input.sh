@@ -23,7 +23,7 @@ refused() {
 config() {
 	printf '%s\n' "$@" >"$dir/conf"
 }
-list='p11kmsutil -listkeys'
+list=(p11kmsutil -listkeys)
 
 echo "# command line"
 refused 2 'no operation' p11kmsutil
@@ -67,11 +67,10 @@ create_lines
 refused 8 'a store already' p11kms -createemptydb
 
 echo "# phrases"
-create='p11kmsutil -createkey -kgname ENCR_a -keyname k2'
+create=(p11kmsutil -createkey -kgname ENCR_a -keyname k2)
 phrase_refused() {
 	lines "$1" "$2"
-	# shellcheck disable=SC2086
-	refused 2 "$3" $create
+	refused 2 "$3" "${create[@]}"
 }
 phrase_refused 'too short' 'too short' 15
 phrase_refused 'correct horse bättery' 'correct horse bättery' ASCII
@@ -79,11 +78,9 @@ phrase_refused 'correct horse battery ' 'correct horse battery ' blank
 phrase_refused ' correct horse battery' ' correct horse battery' blank
 phrase_refused 'correct horse battery' 'correct horse batterx' repeat
 phrase_refused "$(printf '%01025d' 1)" "$(printf '%01025d' 1)" 1
-# shellcheck disable=SC2086
-refused 2 'standard input ended' $create
+refused 2 'standard input ended' "${create[@]}"
 lines 'correct horse battery'
-# shellcheck disable=SC2086
-refused 2 'standard input ended' $create
+refused 2 'standard input ended' "${create[@]}"
 refused 2 'standard input ended' p11kmsutil -recoverkey -kgname ENCR_a \
 	-keyname x -tag "$tag"
 lines ''
@@ -98,49 +95,49 @@ echo "# configuration"
 refused 2 "$dir/none" p11kmsutil -listkeys -config "$dir/none"
 refused 2 "$dir" p11kmsutil -listkeys -config "$dir"
 config "${good/= 17/= 17 # fast}"
-refused 2 'line 7: a comment' $list
+refused 2 'line 7: a comment' "${list[@]}"
 config "$good" "sign_key = pkcs11:object=$(printf '%0300d' 1)"
-refused 2 'line 8: the line is too long' $list
+refused 2 'line 8: the line is too long' "${list[@]}"
 config "$good" 'kdf_kost = 17'
-refused 2 'line 8: [policy] kdf_kost: unknown key' $list
+refused 2 'line 8: [policy] kdf_kost: unknown key' "${list[@]}"
 config "$good" '[polizei]'
-refused 2 'line 8: unknown section' $list
+refused 2 'line 8: unknown section' "${list[@]}"
 config "${good/= 17/= 16}"
-refused 2 'line 7' $list
+refused 2 'line 7' "${list[@]}"
 config '[store]' "path = $store"
-refused 2 '[token] uri is missing' $list
+refused 2 '[token] uri is missing' "${list[@]}"
 config "$good"
 chmod 666 "$dir/conf"
-refused 2 'chmod' $list
+refused 2 'chmod' "${list[@]}"
 chmod 600 "$dir/conf"
 if [ "$(id -u)" != 0 ]; then
 	chmod 0 "$dir/conf"
-	refused 2 'ermission' $list
+	refused 2 'ermission' "${list[@]}"
 	chmod 600 "$dir/conf"
 fi
 
 echo "# token"
 config "${good/token=p11kms/token=other}"
-refused 5 other $list
+refused 5 other "${list[@]}"
 config "${good/libsofthsm2.so/libnone.so}"
-refused 5 libnone.so $list
+refused 5 libnone.so "${list[@]}"
 config "${good/file:/file:/no}"
-#refused 2 /no $list
+refused 2 /no "${list[@]}"
 config "${good/pin-source/pin-value}"
-refused 2 'a PIN may not stand' $list
+refused 2 'a PIN may not stand' "${list[@]}"
 config "$good"
 mv "$dir/token/tokens" "$dir/token/away"
 mkdir "$dir/token/tokens"
-refused 5 p11kms $list
+refused 5 p11kms "${list[@]}"
 rmdir "$dir/token/tokens"
 mv "$dir/token/away" "$dir/token/tokens"
 chmod 644 "$dir/token/pin"
-refused 2 "$dir/token/pin" $list
+refused 2 "$dir/token/pin" "${list[@]}"
 chmod 600 "$dir/token/pin"
 
 echo "# files"
 config "${good/kms.db/none.db}"
-refused 3 none.db $list
+refused 3 none.db "${list[@]}"
 create_lines
 config "${good/store\/kms/none\/kms}"
 refused 3 "$dir/none" p11kms -createemptydb
@@ -150,10 +147,10 @@ config "${good/store\/kms/open\/kms}"
 refused 2 "$dir/open" p11kms -createemptydb
 config "$good"
 chmod 755 "$dir/store"
-refused 2 "$dir/store" $list
+refused 2 "$dir/store" "${list[@]}"
 chmod 700 "$dir/store"
 chmod 640 "$store"
-refused 2 "$store" $list
+refused 2 "$store" "${list[@]}"
 chmod 600 "$store"
 head -c 4096 /dev/urandom >"$dir/noise"
 refused 6 "$dir/noise" p11kms -info -store "$dir/noise"
@@ -174,7 +171,7 @@ while :; do
 	i=$((i + 1))
 done
 [ $i -gt 3 ] || fail "only $((i - 1)) writes were seen"
-[ $got = 0 ] || fail "without a full disk it ended with $got"
+[ "$got" = 0 ] || fail "without a full disk it ended with $got"
 
 want 0 p11kms -verifydb -json
 same "$(field bad)" 0

@@ -7,7 +7,7 @@
 new_store
 want 0 p11kmsutil -createkg -kgname ENCR_a
 new_drive
-run="p11kmsdrive -run -drive $drive"
+run=(p11kmsdrive -run -drive "$drive")
 
 loaded() {
 	want 0 p11kmsdrive -status -drive "$drive" -json
@@ -15,10 +15,10 @@ loaded() {
 }
 
 echo "# no key, no run"
-want 103 $run -kgname ENCR_a -- touch "$dir/ran"
+want 103 "${run[@]}" -kgname ENCR_a -- touch "$dir/ran"
 says 'ENCR_a' 'no active key'
-want 103 $run -kgname ENCR_b -- touch "$dir/ran"
-want 103 $run -read -- touch "$dir/ran"
+want 103 "${run[@]}" -kgname ENCR_b -- touch "$dir/ran"
+want 103 "${run[@]}" -read -- touch "$dir/ran"
 [ ! -e "$dir/ran" ] || fail "the command ran without a key"
 new_key ENCR_a k1 -activate
 tag=$(field tag)
@@ -30,7 +30,7 @@ needle='the needle that must not be found on tape'
 echo "$needle" >"$dir/data/needle"
 cd "$dir"
 # shellcheck disable=SC2016
-want 0 $run -kgname ENCR_a -volume V00001 -- sh -c 'tar -cf "$TAPE" data'
+want 0 "${run[@]}" -kgname ENCR_a -volume V00001 -- sh -c 'tar -cf "$TAPE" data'
 loaded false
 grep -q "$needle" "$dir/data/needle"
 ! grep -aq "$needle" "$dir/A.cart" || fail "plaintext on the cartridge"
@@ -43,7 +43,7 @@ on_tape mt -f /dev/nst9 rewind
 on_tape mt -f /dev/nst9 rewind
 mkdir "$dir/back"
 # shellcheck disable=SC2016
-want 0 $run -read -- sh -c 'tar -xf "$TAPE" -C back'
+want 0 "${run[@]}" -read -- sh -c 'tar -xf "$TAPE" -C back'
 diff -r "$dir/data" "$dir/back/data" || fail "it came back changed"
 loaded false
 
@@ -64,11 +64,11 @@ echo "# an old key reads; one that may not is refused"
 new_key ENCR_a k2 -activate
 on_tape mt -f /dev/nst9 rewind
 # shellcheck disable=SC2016
-want 0 $run -read -- sh -c 'tar -tf "$TAPE"'
+want 0 "${run[@]}" -read -- sh -c 'tar -tf "$TAPE"'
 prints data/needle
 want 0 p11kmsutil -modifykey -kgname ENCR_a -keyname k1 -state deprecated
 on_tape mt -f /dev/nst9 rewind
-want 108 $run -read -- touch "$dir/ran"
+want 108 "${run[@]}" -read -- touch "$dir/ran"
 want 8 p11kmsdrive -load -drive "$drive" -tag "$tag"
 want 0 p11kmsutil -modifykey -kgname ENCR_a -keyname k1 -state inactive
 want 3 p11kmsdrive -load -drive "$drive" -tag "b000${tag#????}"
@@ -77,15 +77,15 @@ want 3 p11kmsdrive -load -drive "$drive" -tag ABCD
 loaded false
 
 echo "# the command's own end is ours"
-want 7 $run -kgname ENCR_a -- sh -c 'exit 7'
+want 7 "${run[@]}" -kgname ENCR_a -- sh -c 'exit 7'
 loaded false
 for sig in INT TERM HUP; do
 	# shellcheck disable=SC2016
-	want $((128 + $(kill -l $sig))) $run -kgname ENCR_a -- \
+	want $((128 + $(kill -l $sig))) "${run[@]}" -kgname ENCR_a -- \
 		sh -c 'kill -'$sig' $$'
 	loaded false "after the command got SIG$sig"
 done
-want 103 $run -kgname ENCR_a -- "$dir/no-such-program"
+want 103 "${run[@]}" -kgname ENCR_a -- "$dir/no-such-program"
 says no-such-program
 loaded false
 
@@ -111,7 +111,7 @@ loaded true
 want 0 p11kmsutil -createkg -kgname meanwhile
 if [ -r "/proc/$tool/maps" ] && [ "$(id -u)" = 0 ]; then
 	! grep -q softhsm "/proc/$tool/maps" || fail "the module is loaded"
-	! ls -l "/proc/$tool/fd" "/proc/$child/fd" | grep -q -e kms.db -e kms.log ||
+	! readlink "/proc/$tool/fd/"* "/proc/$child/fd/"* | grep -q /kms ||
 		fail "the store is open"
 fi
 : >"$dir/wait"
@@ -130,15 +130,15 @@ for sig in INT TERM HUP; do
 done
 
 echo "# the key lost in mid-run is said, also when the command succeeded"
-want 107 $run -kgname ENCR_a -- vtaped -reset -drive "$dir/drive"
+want 107 "${run[@]}" -kgname ENCR_a -- vtaped -reset -drive "$dir/drive"
 says lost clear
 loaded false
 want 0 vtaped -create -cartridge "$dir/B.cart" -barcode B00002L8
-want 107 $run -kgname ENCR_a -- sh -c "vtaped -eject -drive $dir/drive &&
+want 107 "${run[@]}" -kgname ENCR_a -- sh -c "vtaped -eject -drive $dir/drive &&
 	vtaped -insert -cartridge $dir/B.cart -drive $dir/drive"
 says lost
 loaded false
-want 107 $run -kgname ENCR_a -- p11kmsdrive -clear -drive "$drive"
+want 107 "${run[@]}" -kgname ENCR_a -- p11kmsdrive -clear -drive "$drive"
 loaded false
 
 echo "# a tool killed outright leaves a key, and -status says so"

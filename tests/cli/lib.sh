@@ -105,7 +105,7 @@ new_token() {
 	mkdir -p "$dir/store"
 }
 
-# new_config [LINE…]: more lines for its end. The KDF is the cheapest there is.
+# The KDF is the cheapest there is. Its end is the [policy] section.
 new_config() {
 	export P11KMS_CONFIG=$dir/conf
 	{
@@ -113,7 +113,6 @@ new_config() {
 		printf '[token]\nuri = %s\n' "$(cat "$dir/token/uri")"
 		printf 'lock_dir = %s\n' "$dir/token"
 		printf '[policy]\nkdf_cost = 17\n'
-		[ $# = 0 ] || printf '%s\n' "$@"
 	} >"$dir/conf"
 }
 
@@ -138,14 +137,15 @@ new_key() {
 	want 0 p11kmsutil -createkey -kgname "$group" -keyname "$name" -json "$@"
 }
 
-# new_drive [OPTION…]: a virtual drive with cartridge $dir/A.cart; sets $drive
-# and $drive_pid once it listens.
+# A virtual drive with cartridge $dir/A.cart; sets $drive and $drive_pid once it
+# listens.
 new_drive() {
+	# shellcheck disable=SC2034 # for the scenario
 	drive=vtape:$dir/drive
 	[ -e "$dir/A.cart" ] ||
 		want 0 vtaped -create -cartridge "$dir/A.cart" -barcode A00001L8
 	mkfifo "$dir/fifo"
-	vtaped -listen "$dir/drive" -cartridge "$dir/A.cart" "$@" \
+	vtaped -listen "$dir/drive" -cartridge "$dir/A.cart" \
 		>"$dir/fifo" 2>"$dir/vtaped.log" &
 	drive_pid=$!
 	pids+=("$drive_pid")

@@ -25,33 +25,30 @@ logins() {
 	[ "$status" = 0 ] || [ "$(wc -l <"$dir/err")" = 1 ] ||
 		fail "not one line: $err"
 }
-list='p11kmsutil -listkgs'
+list=(p11kmsutil -listkgs)
 
-# shellcheck disable=SC2086
-{
-	logins 0 1 $list
+logins 0 1 "${list[@]}"
 
-	echo 'wrong-pin-1' >"$dir/token/pin"
-	logins 4 1 $list
-	says 'PIN is wrong' -retrypin
-	logins 4 0 $list
-	says 'failed before' -retrypin
-	logins 4 0 p11kmsutil -createkg -kgname ENCR_b
-	logins 4 0 p11kms -verifydb
+echo 'wrong-pin-1' >"$dir/token/pin"
+logins 4 1 "${list[@]}"
+says 'PIN is wrong' -retrypin
+logins 4 0 "${list[@]}"
+says 'failed before' -retrypin
+logins 4 0 p11kmsutil -createkg -kgname ENCR_b
+logins 4 0 p11kms -verifydb
 
-	# Once more because somebody said so; once more because it changed.
-	logins 4 1 p11kms -retrypin
-	logins 4 0 $list
-	echo 'wrong-pin-2' >"$dir/token/pin"
-	logins 4 1 $list
-	logins 4 0 $list
+# Once more because somebody said so; once more because it changed.
+logins 4 1 p11kms -retrypin
+logins 4 0 "${list[@]}"
+echo 'wrong-pin-2' >"$dir/token/pin"
+logins 4 1 "${list[@]}"
+logins 4 0 "${list[@]}"
 
-	# The right one again: the guard is gone.
-	echo "$good" >"$dir/token/pin"
-	logins 0 1 $list
-	[ ! -e "$dir/store/pin.guard" ] || fail "the guard is still there"
-	logins 0 1 p11kms -retrypin
-}
+# The right one again: the guard is gone.
+echo "$good" >"$dir/token/pin"
+logins 0 1 "${list[@]}"
+[ ! -e "$dir/store/pin.guard" ] || fail "the guard is still there"
+logins 0 1 p11kms -retrypin
 for bad in wrong-pin-1 wrong-pin-2 "$good"; do
 	! grep -rqa "$bad" "$dir/store" || fail "'$bad' is in the store's directory"
 done
@@ -64,7 +61,6 @@ same "$(field audits)" 3
 # A guard that cannot be written: no login at all.
 if [ "$(id -u)" != 0 ]; then
 	chmod 500 "$dir/store"
-	# shellcheck disable=SC2086
-	logins 2 0 $list
+	logins 2 0 "${list[@]}"
 	chmod 700 "$dir/store"
 fi

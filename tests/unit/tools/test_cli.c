@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,7 +52,7 @@ parse(const char *words)
 	char *save = NULL, *text = NULL;
 	int argc = 0, r;
 
-	strcpy(copy, words);
+	snprintf(copy, sizeof(copy), "%s", words);
 	line[argc++] = (char[]){"prog"};
 	for (char *w = strtok_r(copy, " ", &save); w != NULL && argc < 11;
 	     w = strtok_r(NULL, " ", &save))

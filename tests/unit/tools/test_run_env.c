@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,10 +39,8 @@ START_TEST(a_virtual_drive_gives_a_node_and_its_socket_from_the_root)
 	char name[600], want[600];
 
 	fx_write_text(fx_path(fx, "sock"), "");
-	strcpy(name, "vtape:");
-	strcat(name, fx_path(fx, "./sock"));
-	strcpy(want, "VTAPE=/dev/nst9=");
-	strcat(want, fx_path(fx, "sock"));
+	snprintf(name, sizeof(name), "vtape:%s", fx_path(fx, "./sock"));
+	snprintf(want, sizeof(want), "VTAPE=/dev/nst9=%s", fx_path(fx, "sock"));
 	ck_assert_int_eq(run_env_make(&env, name, &none), 0);
 	ck_assert_str_eq(env.set[0], "TAPE=/dev/nst9");
 	ck_assert_str_eq(env.set[1], want);
