@@ -177,8 +177,9 @@ AGAIN = $(MAKE) --no-print-directory
 ASAN_BUILD = $(O)/asan
 TESTED = all unit $(FUZZ:%=$(O)/test/replay-%)
 
+# (make itself sets LINT to "lint")
 deps:
-	@tests/house/deps.sh $(PKG_BUILD) $(PKG_TEST) $(if $(LINT)$(CI),$(PKG_LINT)) $(if $(DEEP),$(PKG_DEEP))
+	@tests/house/deps.sh $(PKG_BUILD) $(PKG_TEST) $(if $(filter-out lint,$(LINT))$(CI),$(PKG_LINT)) $(if $(DEEP),$(PKG_DEEP))
 
 check: deps
 	@$(AGAIN) -j2 tested
