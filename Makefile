@@ -161,7 +161,9 @@ fuzz:
 BENCHES := $(patsubst bench/%.c,$(O)/bench/%,$(wildcard bench/bench_*.c))
 BENCH_DIR ?= $(O)/bench/tmp
 
-$(O)/bench/%: $(O)/obj/bench/%.o $(TOOL_LIBS)
+# the rest of bench/ is what they share
+OBJ_bench := $(call obj,$(filter-out bench/bench_%,$(wildcard bench/*.c)))
+$(O)/bench/%: $(O)/obj/bench/%.o $(OBJ_bench) $(TOOL_LIBS)
 	@mkdir -p $(@D)
 	$(SAY) "  LD  $@"
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(L_tools)
@@ -171,6 +173,16 @@ bench: all $(BENCHES:%=%.run)
 $(O)/bench/bench_vtape.run: $(O)/bench/bench_vtape $(O)/bin/vtaped
 	@mkdir -p $(BENCH_DIR)
 	$(O)/bench/bench_vtape $(O)/bin/vtaped $(BENCH_DIR)
+
+BENCH_TOKEN = rm -rf $(BENCH_DIR)/$1 && softhsm-conf/make-token.sh $(BENCH_DIR)/$1 >/dev/null && . $(BENCH_DIR)/$1/token.env
+
+$(O)/bench/bench_release.run: $(O)/bench/bench_release
+	@mkdir -p $(BENCH_DIR)
+	@$(call BENCH_TOKEN,release) && $< $(BENCH_DIR)/release
+
+$(O)/bench/bench_create.run: $(O)/bench/bench_create
+	@mkdir -p $(BENCH_DIR)
+	@$(call BENCH_TOKEN,create) && $< $(BENCH_DIR)/create
 
 # deps, then a new make: what pkg-config said above was said before it.
 AGAIN = $(MAKE) --no-print-directory
