@@ -25,4 +25,8 @@ awk -f "$here/tables.awk" doc/ARCHITECTURE.md $files || bad=1
 # shellcheck disable=SC2086
 ctags --languages=C --langmap=C:.c.h --kinds-C=f --fields=ne -n -f - $files |
 	awk -f "$here/functions.awk" || bad=1
+if git grep -n -e '^<<<<<<< ' -e '^>>>>>>> ' 2>/dev/null; then
+	echo "house: conflict markers"
+	bad=1
+fi
 exit "$bad"
