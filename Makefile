@@ -193,6 +193,10 @@ TESTED = all unit $(FUZZ:%=$(O)/test/replay-%)
 deps:
 	@tests/house/deps.sh $(PKG_BUILD) $(PKG_TEST) $(if $(filter-out lint,$(LINT))$(CI),$(PKG_LINT)) $(if $(DEEP),$(PKG_DEEP))
 
+quickstart: deps
+	@$(AGAIN) -j2 all
+	@packaging/quickstart.sh $(O)
+
 check: deps
 	@$(AGAIN) -j2 tested
 	@$(AGAIN) -j2 SAN=1 BUILD=$(ASAN_BUILD) tested
@@ -236,7 +240,7 @@ format-check:
 clean:
 	rm -rf $(O)
 
-.PHONY: deps check check-plain check-asan check-valgrind tested cover house lint format-check all unit bench clean replay fuzz $(FUZZ:%=replay-%) $(FUZZ:%=fuzz-%)
+.PHONY: deps quickstart check check-plain check-asan check-valgrind tested cover house lint format-check all unit bench clean replay fuzz $(FUZZ:%=replay-%) $(FUZZ:%=fuzz-%)
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(O)/obj -name '*.d' 2>/dev/null)
