@@ -62,6 +62,15 @@ put_changes(struct kms_tx *tx)
 }
 
 static int
+put_header(struct kms_tx *tx)
+{
+	if (tx->header == NULL)
+		return 0;
+	return kms_rows_put_header(tx->store->rows, tx->header_body.p,
+	    tx->header_body.len, tx->next.header_sha256);
+}
+
+static int
 put_root(struct kms_tx *tx, uint8_t gcm[16])
 {
 	struct kms_store *s = tx->store;
@@ -103,6 +112,8 @@ check_age(struct kms_tx *tx)
 	struct kms_store *s = tx->store;
 	int r;
 
+	if (tx->header != NULL && !tx->header->anchor)
+		return 0; /* bound to a token that takes none */
 	r = kms_age_compare(s, &s->root);
 	if (r != 0)
 		return r;
@@ -139,6 +150,12 @@ take_over(struct kms_tx *tx, const uint8_t gcm[16])
 	struct kms_store *s = tx->store;
 	int r, anchor = 0;
 
+	if (tx->header != NULL) {
+		pthread_mutex_lock(&s->io);
+		*s->header = *tx->header;
+		s->headers_differ = false;
+		pthread_mutex_unlock(&s->io);
+	}
 	r = kms_age_put(s, &tx->next);
 	if (r != 0 && tx->new_lineage)
 		anchor = kms_fail_add(r,
@@ -227,10 +244,12 @@ kms_commit(struct kms_tx *tx, bool *settled)
 	if (r == 0)
 		r = put_changes(tx);
 	if (r == 0)
+		r = put_header(tx);
+	if (r == 0)
 		r = put_root(tx, gcm);
 	if (r != 0)
 		return r;
-	if (!s->header->anchor)
+	if (!s->header->anchor && (tx->header == NULL || !tx->header->anchor))
 		return commit_locked(tx, gcm, settled);
 	r = s->sealer->lock(s->sealer);
 	if (r != 0)

@@ -462,6 +462,53 @@ out:
 }
 
 int
+kms_load_proof(struct kms_store *s, uint16_t kpk, struct kms_wrapped *proof)
+{
+	struct kms_root root = {0};
+	uint8_t gcm[16];
+	size_t i;
+	int r;
+
+	r = kms_load_connect(s);
+	if (r == 0)
+		r = kms_rows_begin_read(s->rows);
+	if (r != 0)
+		return r;
+	r = load_header(s, &root, gcm);
+	kms_rows_end(s->rows);
+	for (i = 0; r == 0 && i < root.nproofs; i++)
+		if (root.proof[i].slot == kpk)
+			break;
+	if (r == 0 && i == root.nproofs)
+		r = kms_fail(KMS_ERR_DAMAGED, "root: no proof of KPK %u", kpk);
+	if (r == 0)
+		*proof = root.proof[i].wrapped;
+	kms_root_clear(&root);
+	return r;
+}
+
+/* Proven, but in another token than the one the store was bound to: an HSM
+ * replaced or failed over, or a copy in the wrong hands. Never silently. */
+static int
+check_bound(struct kms_store *s)
+{
+	const struct kms_header_slot *hmk;
+	char label[33], serial[17];
+
+	if (s->any_age || s->readonly)
+		return 0;
+	hmk = kms_header_find(s->header, KMS_ROLE_HMK, KMS_SLOT_CURRENT);
+	s->sealer->name(s->sealer, label, serial);
+	if (hmk == NULL || strcmp(hmk->slot.token_serial, serial) == 0)
+		return 0;
+	return kms_fail(KMS_ERR_MASTER,
+	    "%s: its keys are in token '%s' (serial %s), but it is bound to "
+	    "'%s' (serial %s); if the HSM was replaced: p11kms -rebind",
+	    s->path, label, serial, hmk->slot.token_label,
+	    hmk->slot.token_serial);
+}
+
+int
 kms_load_all(struct kms_store *s)
 {
 	struct kms_root root = {0};
@@ -472,6 +519,8 @@ kms_load_all(struct kms_store *s)
 	r = load_header(s, &root, gcm);
 	if (r == 0)
 		r = prove_kpk(s, &root);
+	if (r == 0)
+		r = check_bound(s);
 	if (r == 0)
 		r = load_rows_of(s, &root);
 	if (r == 0)

@@ -19,7 +19,10 @@ bool kms_load_moved(const struct kms_store *);
  * nothing: the caller answers no one.
  */
 int kms_load_all(struct kms_store *) KMS_MUST;
-/* The same with the header and file key at hand: root and rows only. */
+/* The proof of that KPK out of the root, with the HMK alone in the token. */
+int kms_load_proof(struct kms_store *, uint16_t kpk, struct kms_wrapped *)
+    KMS_MUST;
+/* The same as all with the header and file key at hand: root and rows only. */
 int kms_load_rows(struct kms_store *) KMS_MUST;
 
 /* Copy 1 or 2 of the header and its hash; DAMAGED when it does not match the

@@ -29,4 +29,40 @@ int kms_setup_create(const struct kms_store_options *, const struct kms_actor *,
 int kms_setup_accept(const struct kms_store_options *, const struct kms_actor *,
     const char *reason, uint64_t *lost) KMS_MUST;
 
+/* How far a store's keys have come back. */
+struct kms_setup_bound {
+	bool was_there;    /* the key was in the token already, and right */
+	bool complete;     /* both are proven; serial and anchor are recorded */
+	char missing[256]; /* why it is not complete, and what to do next */
+};
+
+/*
+ * Brings the current HMK or KPK back into the token from its phrase, under
+ * its old CKA_ID and mechanism. The phrase is proven on the host first: AUTH,
+ * and nothing was changed. The KPK's proof needs the HMK in the token: TOKEN
+ * says so. STATE: the key has no phrase; only the HSM's own backup helps.
+ * Once both are there the store is bound as by kms_setup_rebind. Slow.
+ */
+int kms_setup_reset(const struct kms_store_options *, const struct kms_actor *,
+    enum kms_role, const struct kms_secret *phrase, struct kms_setup_bound *)
+    KMS_MUST;
+
+/*
+ * Binds the store to this token, which holds both its keys, once proven:
+ * label, serial, and an anchor where the token has none. An anchor that is
+ * there must fit (ROLLBACK). STATE: bound to it already.
+ */
+int kms_setup_rebind(const struct kms_store_options *, const struct kms_actor *)
+    KMS_MUST;
+
+/*
+ * Installs a copy of a store where none is, and of the release log beside it
+ * unless one is there. With both keys in the token every key is verified
+ * first and the store is accepted as it is, with a new lineage if it is older
+ * than its anchor. Without: installed as it lies, complete false. EXISTS.
+ */
+int kms_setup_restore(const struct kms_store_options *,
+    const struct kms_actor *, const char *from, const char *reason,
+    struct kms_setup_bound *) KMS_MUST;
+
 #endif

@@ -1,15 +1,16 @@
 #include "kms/quiesce.h"
-#include "kms/setup.h"
+#include "kms/setup_impl.h"
 #include "kms/store_impl.h"
 
 /* The newest generation that the token knows of, of whatever lineage: the new
  * one begins above it, so that an anchor which a kill leaves beside the new
  * one is never the higher of the two. */
-static int
-accept_in(struct kms_tx *tx, const char *reason)
+int
+kms_setup_new_lineage(struct kms_tx *tx, enum kms_event event,
+    const char *reason)
 {
 	struct kms_store *s = kms_tx_store(tx);
-	const struct kms_step step = {.event = KMS_EVENT_STORE_ACCEPT,
+	const struct kms_step step = {.event = event,
 	    .alone = true,
 	    .reason = reason};
 	int r;
@@ -55,7 +56,7 @@ kms_setup_accept(const struct kms_store_options *options,
 	*lost = kms_store_behind(s);
 	r = kms_tx_begin_quiesced(s, actor, &tx);
 	if (r == 0)
-		r = accept_in(tx, reason);
+		r = kms_setup_new_lineage(tx, KMS_EVENT_STORE_ACCEPT, reason);
 	if (r == 0)
 		r = kms_tx_commit(&tx);
 out:

@@ -72,13 +72,14 @@ make_locks(struct kms_store *s)
 	return r == 0 ? 0 : kms_fail(KMS_ERR_MEMORY, "store: no locks");
 }
 
-static int
-store_new(const struct kms_store_options *options, struct kms_store **out)
+int
+kms_store_new(const struct kms_store_options *options, struct kms_store **out)
 {
 	char log_path[4096];
 	struct kms_store *s;
 	int r;
 
+	*out = NULL;
 	r = kms_store_log_path(options->path, log_path, sizeof(log_path));
 	if (r != 0)
 		return r;
@@ -113,7 +114,7 @@ store_open(const struct kms_store_options *options, bool any_age,
 	int r;
 
 	*out = NULL;
-	r = store_new(options, &s);
+	r = kms_store_new(options, &s);
 	if (r != 0)
 		return r;
 	s->any_age = any_age;

@@ -76,7 +76,10 @@ struct kms_store {
 	bool log_doubted; /* it refused; looked at anew by the next change */
 };
 
-/* As kms_store_open, but of any age: store->verdict says what was found. */
+/* Not opened yet: for what works before the keys are there. */
+int kms_store_new(const struct kms_store_options *, struct kms_store **)
+    KMS_MUST;
+/* As kms_store_open, but of any age and in any token: store->verdict says what was found. */
 int kms_store_open_any(const struct kms_store_options *, struct kms_store **)
     KMS_MUST;
 

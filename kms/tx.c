@@ -385,6 +385,27 @@ kms_tx_rewind(struct kms_tx *tx)
 	rewind_to(tx, &tx->marked);
 }
 
+int
+kms_tx_header(struct kms_tx *tx, const struct kms_header *header)
+{
+	int r;
+
+	if (tx->mode != KMS_WRITE || !tx->in_step || tx->header != NULL)
+		return kms_fail(KMS_ERR_INTERNAL, "header outside a step");
+	tx->header = malloc(sizeof(*tx->header));
+	if (tx->header == NULL)
+		return kms_fail(KMS_ERR_MEMORY, "header: out of memory");
+	*tx->header = *header;
+	tx->broken = true; /* until it is whole: no commit of half of it */
+	kms_wr_grow(&tx->header_body, KMS_HEADER_MAX);
+	r = kms_header_encode(header, &tx->header_body);
+	if (r == 0)
+		r = kms_header_hash(tx->header_body.p, tx->header_body.len,
+		    tx->next.header_sha256);
+	tx->broken = r != 0;
+	return r;
+}
+
 /* --- reading ---------------------------------------------------------- */
 
 /* This transaction's own newest version of a row, not in the file yet. */
@@ -479,6 +500,9 @@ finish(struct kms_tx *tx, bool settled)
 	for (i = 0; i < tx->n; i++)
 		kms_wr_free(&tx->change[i].sealed);
 	free(tx->change);
+	if (tx->header != NULL)
+		kms_wr_free(&tx->header_body);
+	free(tx->header);
 	kms_root_clear(&tx->next);
 	if (tx->mode == KMS_WRITE)
 		kms_sync_leave_write(s);

@@ -51,6 +51,8 @@ int kms_tx_undo(struct kms_tx *) KMS_MUST;
 /* Begins a new release log where the old one is lost: a change by itself,
  * also while quiesced. Nothing is done where it is not lost. */
 int kms_tx_restart_log(struct kms_store *, const struct kms_actor *) KMS_MUST;
+/* This change replaces the header too; copied. Inside a step. */
+int kms_tx_header(struct kms_tx *, const struct kms_header *) KMS_MUST;
 /* For -acceptrestore alone, before the first put: this change begins a new
  * lineage, its generation higher than `above` and than the store's. */
 int kms_tx_new_lineage(struct kms_tx *, uint64_t above) KMS_MUST;

@@ -36,6 +36,8 @@ struct kms_tx {
 	struct kms_savepoint start, step, marked;
 	bool new_lineage;
 	uint64_t above;
+	struct kms_header *header; /* the new one; owned; NULL: as it is */
+	struct kms_wr header_body; /* its encoding */
 	bool log_only;  /* commits, if at all, a new release log */
 	bool log_begun; /* a new release log, not yet named by a root */
 };

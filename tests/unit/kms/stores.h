@@ -24,6 +24,7 @@ TCase *test_gate(void);
 TCase *test_release(void);
 TCase *test_verify(void);
 TCase *test_backup(void);
+TCase *test_bind(void);
 TCase *test_container(void);
 
 struct stores {
