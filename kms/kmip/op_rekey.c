@@ -40,7 +40,6 @@ inherit(struct kmip_making *m, const struct kmip_view *old)
 	m->stored.mask = old->stored.mask;
 	m->stored.flags = old->stored.flags &
 	    (KMIP_STORED_NAMED | KMIP_STORED_URI);
-	m->activate = kmip_view_state(old) == KMIP_STATE_ACTIVE;
 	return 0;
 }
 
@@ -145,6 +144,11 @@ replace(struct kmip_batch *b, struct kmip_work *w, struct kmip_view *old)
 	const struct kms_tag old_tag = *kmip_view_tag(old);
 	int r;
 
+	/* Its state is what earlier items made of it; its group decides what
+	 * the key was made from, and that is done. */
+	if (strcmp(m->group, old->group) != 0)
+		return kms_fail(KMS_ERR_BUSY, "the object was moved meanwhile");
+	m->activate = kmip_view_state(old) == KMIP_STATE_ACTIVE;
 	r = give_up_name(b, old, m);
 	if (r == 0)
 		r = carry_over(m, old);

@@ -23,6 +23,8 @@ main(void)
 	suite_add_tcase(s, test_batch());
 	suite_add_tcase(s, test_attr());
 	suite_add_tcase(s, test_find());
+	suite_add_tcase(s, test_profile());
+	suite_add_tcase(s, test_authz());
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_ENV);
 	failed = srunner_ntests_failed(sr);
