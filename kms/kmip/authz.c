@@ -344,7 +344,7 @@ kmip_rules_match(const struct kmip_rules *rules, X509 *cert,
 	if (*out != NULL)
 		return 0;
 	return kms_fail(KMS_ERR_DENIED,
-	    "no client rule for '%s'; add a [client …] section with its cn",
+	    "no client rule for '%s'; add a [client NAME] section with its cn",
 	    common);
 }
 

@@ -88,7 +88,7 @@ step_shake(struct kmip_server *s, struct conn *c)
 	int r;
 
 	if (io == KMIP_IO_FAILED)
-		log_refused(s, c, KMS_ERR_IO);
+		log_refused(s, c, kmip_link_error(c->link));
 	if (io != KMIP_IO_DONE)
 		return wait_or_close(io);
 	r = let_in(s, c);

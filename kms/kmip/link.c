@@ -1,8 +1,10 @@
 #include "kms/kmip/tls.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -17,7 +19,80 @@ struct kmip_link {
 	SSL *ssl;
 	X509 *peer; /* owned; set when the handshake is done */
 	bool client, broken;
+	int fd, error;
 };
+
+/* --- the socket ---------------------------------------------------------- */
+
+/*
+ * OpenSSL's own socket BIO writes with write(2), and a peer that has gone then
+ * costs the process a SIGPIPE. This one does not.
+ */
+static int
+bio_result(BIO *bio, ssize_t n, int direction)
+{
+	BIO_clear_retry_flags(bio);
+	if (n < 0 &&
+	    (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+		BIO_set_flags(bio, direction | BIO_FLAGS_SHOULD_RETRY);
+	return (int)n;
+}
+
+static int
+bio_write(BIO *bio, const char *p, int len)
+{
+	const struct kmip_link *link = BIO_get_data(bio);
+
+	return bio_result(bio, send(link->fd, p, (size_t)len, MSG_NOSIGNAL),
+	    BIO_FLAGS_WRITE);
+}
+
+static int
+bio_read(BIO *bio, char *p, int len)
+{
+	const struct kmip_link *link = BIO_get_data(bio);
+
+	return bio_result(bio, recv(link->fd, p, (size_t)len, 0),
+	    BIO_FLAGS_READ);
+}
+
+static long
+bio_ctrl(BIO *bio, int cmd, long num, void *p)
+{
+	(void)bio;
+	(void)num;
+	(void)p;
+	return cmd == BIO_CTRL_FLUSH ? 1 : 0;
+}
+
+BIO_METHOD *
+kmip_link_bio(void)
+{
+	BIO_METHOD *m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK,
+	    "p11kms socket");
+
+	if (m != NULL && BIO_meth_set_write(m, bio_write) == 1 &&
+	    BIO_meth_set_read(m, bio_read) == 1 &&
+	    BIO_meth_set_ctrl(m, bio_ctrl) == 1)
+		return m;
+	BIO_meth_free(m);
+	return NULL;
+}
+
+static int
+attach(struct kmip_link *link)
+{
+	BIO *bio = BIO_new(link->tls->bio);
+
+	if (bio == NULL)
+		return kmip_tls_fail(KMS_ERR_MEMORY, "connection");
+	BIO_set_data(bio, link);
+	BIO_set_init(bio, 1);
+	SSL_set_bio(link->ssl, bio, bio); /* owns it */
+	return 0;
+}
+
+/* --- the link ------------------------------------------------------------ */
 
 static bool
 is_address(const char *host)
@@ -51,7 +126,7 @@ kmip_link_new(struct kmip_tls *tls, int fd, const char *host,
     struct kmip_link **out)
 {
 	struct kmip_link *link;
-	int r = 0;
+	int r;
 
 	*out = NULL;
 	link = calloc(1, sizeof(*link));
@@ -59,9 +134,10 @@ kmip_link_new(struct kmip_tls *tls, int fd, const char *host,
 		return kms_fail(KMS_ERR_MEMORY, "connection: out of memory");
 	link->tls = kmip_tls_hold(tls);
 	link->client = host != NULL;
+	link->fd = fd;
 	link->ssl = SSL_new(tls->ctx);
-	if (link->ssl == NULL || SSL_set_fd(link->ssl, fd) != 1)
-		r = kmip_tls_fail(KMS_ERR_MEMORY, "connection");
+	r = link->ssl == NULL ? kmip_tls_fail(KMS_ERR_MEMORY, "connection")
+			      : attach(link);
 	if (r == 0 && host != NULL)
 		r = expect_host(link->ssl, host);
 	if (r != 0) {
@@ -117,10 +193,10 @@ not_done(struct kmip_link *link, int ret, const char *what)
 	verify = SSL_get_verify_result(link->ssl);
 	if (verify != X509_V_OK && !SSL_is_init_finished(link->ssl)) {
 		ERR_clear_error();
-		(void)kms_fail(KMS_ERR_DENIED, "%s: certificate: %s", what,
-		    X509_verify_cert_error_string(verify));
+		link->error = kms_fail(KMS_ERR_DENIED, "%s: certificate: %s",
+		    what, X509_verify_cert_error_string(verify));
 	} else {
-		(void)kmip_tls_fail(KMS_ERR_IO, what);
+		link->error = kmip_tls_fail(KMS_ERR_IO, what);
 	}
 	return KMIP_IO_FAILED;
 }
@@ -138,7 +214,7 @@ kmip_link_shake(struct kmip_link *link)
 	if (link->peer != NULL)
 		return KMIP_IO_DONE;
 	link->broken = true;
-	(void)kms_fail(KMS_ERR_DENIED, "TLS handshake: no certificate");
+	link->error = kms_fail(KMS_ERR_DENIED, "TLS handshake: no certificate");
 	return KMIP_IO_FAILED;
 }
 
@@ -162,6 +238,12 @@ kmip_link_write(struct kmip_link *link, const void *p, size_t len, size_t *n)
 	ERR_clear_error();
 	ret = SSL_write_ex(link->ssl, p, len, n);
 	return ret == 1 ? KMIP_IO_DONE : not_done(link, ret, "TLS write");
+}
+
+int
+kmip_link_error(const struct kmip_link *link)
+{
+	return link->error;
 }
 
 X509 *

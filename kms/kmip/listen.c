@@ -38,6 +38,16 @@ split_address(char *text, char **host, char **port)
 	}
 }
 
+/* getaddrinfo takes 99999 and makes another port of it. */
+static bool
+is_port(const char *port)
+{
+	char *end;
+	unsigned long v = strtoul(port, &end, 10);
+
+	return port[0] >= '0' && port[0] <= '9' && *end == '\0' && v <= 65535;
+}
+
 static int
 listen_on(const struct addrinfo *ai, int *out)
 {
@@ -74,6 +84,9 @@ listen_at(struct kmip_server *s, const char *address)
 
 	(void)snprintf(text, sizeof(text), "%s", address);
 	split_address(text, &host, &port);
+	if (port != NULL && !is_port(port))
+		return kms_fail(KMS_ERR_CONFIG, "listen %s: no such port",
+		    address);
 	r = getaddrinfo(host[0] == '\0' ? NULL : host,
 	    port == NULL ? KMIP_PORT : port, &hint, &list);
 	if (r != 0)

@@ -63,6 +63,12 @@ find(int code)
 	return i;
 }
 
+bool
+kmip_reason_is_given(int code)
+{
+	return code <= -0x10000;
+}
+
 enum kmip_reason
 kmip_reason_of(int code)
 {
@@ -70,7 +76,7 @@ kmip_reason_of(int code)
 
 	if (code == 0)
 		return KMIP_REASON_NONE;
-	if (code <= -0x10000)
+	if (kmip_reason_is_given(code))
 		return (enum kmip_reason)(-code - 0x10000);
 	i = find(code);
 	return i < CODES ? table[i].reason : KMIP_REASON_GENERAL_FAILURE;

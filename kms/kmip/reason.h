@@ -14,6 +14,8 @@
 /* Records the cause and returns KMIP_ERR(reason). */
 #define kmip_fail(reason, ...) kms_fail(KMIP_ERR(reason), __VA_ARGS__)
 
+/* True for a KMIP_ERR code: no kms_err. */
+bool kmip_reason_is_given(int code);
 /* The result reason of an error; for 0 KMIP_REASON_NONE. */
 enum kmip_reason kmip_reason_of(int code);
 /*

@@ -126,7 +126,6 @@ set_rules(SSL_CTX *ctx)
 	(void)SSL_CTX_set_mode(ctx,
 	    SSL_MODE_ENABLE_PARTIAL_WRITE |
 		SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
-	(void)SSL_CTX_clear_mode(ctx, SSL_MODE_AUTO_RETRY);
 	SSL_CTX_set_read_ahead(ctx, 1);
 	SSL_CTX_set_verify(ctx,
 	    SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
@@ -159,7 +158,8 @@ make(const struct kmip_tls_options *o, const SSL_METHOD *method,
 	(void)pthread_mutex_init(&tls->lock, NULL);
 	tls->holders = 1;
 	tls->ctx = SSL_CTX_new(method);
-	if (tls->ctx == NULL) {
+	tls->bio = kmip_link_bio();
+	if (tls->ctx == NULL || tls->bio == NULL) {
 		r = kmip_tls_fail(KMS_ERR_INTERNAL, "TLS context");
 		goto out;
 	}
@@ -218,6 +218,7 @@ kmip_tls_drop(struct kmip_tls **tp)
 	if (left > 0)
 		return;
 	SSL_CTX_free(tls->ctx);
+	BIO_meth_free(tls->bio);
 	(void)pthread_mutex_destroy(&tls->lock);
 	free(tls);
 }

@@ -55,6 +55,8 @@ enum kmip_io kmip_link_shake(struct kmip_link *);
 enum kmip_io kmip_link_read(struct kmip_link *, void *, size_t cap, size_t *n);
 enum kmip_io kmip_link_write(struct kmip_link *, const void *, size_t len,
     size_t *n);
+/* The code that went with FAILED: DENIED for the other end's certificate. */
+int kmip_link_error(const struct kmip_link *);
 /* The other end's certificate; borrowed; NULL before the handshake. */
 X509 *kmip_link_peer(const struct kmip_link *);
 /* Was this connection resumed (no certificate was verified in it)? */

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "kms/base/log.h"
 #include "kms/base/secret.h"
 
 int
@@ -12,6 +13,7 @@ main(void)
 	SRunner *sr;
 	int failed;
 
+	kms_log_open("test-kmip", false, false, KMS_LOG_ERROR);
 	if (kms_secret_init(1u << 20, KMS_SECRET_OPTIONAL) != 0)
 		return EXIT_FAILURE;
 	suite_add_tcase(s, test_def());
@@ -25,6 +27,7 @@ main(void)
 	suite_add_tcase(s, test_find());
 	suite_add_tcase(s, test_profile());
 	suite_add_tcase(s, test_authz());
+	suite_add_tcase(s, test_server());
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_ENV);
 	failed = srunner_ntests_failed(sr);
