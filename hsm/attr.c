@@ -34,7 +34,7 @@ struct found {
 	CK_BBOOL flag[RULES];
 	bool stated[RULES];
 	CK_ULONG key_type, value_len;
-	bool type_stated, len_stated;
+	bool type_stated;
 };
 
 static bool
@@ -94,7 +94,8 @@ read_all(struct hsm_session *s, CK_OBJECT_HANDLE h, struct found *f)
 	for (size_t i = 0; i < RULES; i++)
 		f->stated[i] = a[i].ulValueLen == 1;
 	f->type_stated = a[RULES].ulValueLen == sizeof(f->key_type);
-	f->len_stated = a[RULES + 1].ulValueLen == sizeof(f->value_len);
+	if (a[RULES + 1].ulValueLen != sizeof(f->value_len))
+		f->value_len = 0;
 	return 0;
 }
 
@@ -104,6 +105,14 @@ is_right(const struct found *f, size_t i, bool wraps)
 	if (!f->stated[i])
 		return rules[i].optional;
 	return (f->flag[i] != CK_FALSE) == wanted(&rules[i], wraps);
+}
+
+/* SoftHSM says 0 of a key that came in by C_UnwrapKey: then the self-test has
+ * the host open what it wrapped, which only AES-256 does. */
+static bool
+len_is_right(const struct found *f)
+{
+	return f->value_len == 0 || f->value_len == KMS_KEY_LEN;
 }
 
 static const char *
@@ -124,10 +133,10 @@ hsm_attr_check(struct hsm_session *s, CK_OBJECT_HANDLE h, enum kms_mech mech)
 		return r;
 	if (!f.type_stated || f.key_type != CKK_AES)
 		return kms_fail(KMS_ERR_MASTER, "is not an AES key");
-	if (!f.len_stated || f.value_len != KMS_KEY_LEN)
+	if (!len_is_right(&f))
 		return kms_fail(KMS_ERR_MASTER,
-		    "CKA_VALUE_LEN is %lu, not 32: no whole AES-256 key",
-		    f.len_stated ? f.value_len : 0);
+		    "CKA_VALUE_LEN is %lu, not 32: no AES-256 key",
+		    f.value_len);
 	for (size_t i = 0; i < RULES; i++) {
 		if (is_right(&f, i, wraps))
 			continue;
@@ -162,10 +171,9 @@ report_numbers(const struct found *f, struct kms_attr_report *to)
 	bool ok = f->type_stated && f->key_type == CKK_AES;
 
 	add_line(to, "CKA_KEY_TYPE", "AES", ok ? "AES" : "another", ok);
-	if (f->len_stated)
+	if (f->value_len != 0)
 		(void)snprintf(text, sizeof(text), "%lu", f->value_len);
-	add_line(to, "CKA_VALUE_LEN", "32", text,
-	    f->len_stated && f->value_len == KMS_KEY_LEN);
+	add_line(to, "CKA_VALUE_LEN", "32", text, len_is_right(f));
 }
 
 static bool

@@ -63,14 +63,18 @@ libp11_fail(const struct hsm_module *m, const char *what)
 static int
 initialise(struct hsm_module *m)
 {
+	int r;
+
 	m->ctx = PKCS11_CTX_new();
 	if (m->ctx == NULL)
 		return kms_fail(KMS_ERR_MEMORY, "libp11: out of memory");
 	if (PKCS11_CTX_load(m->ctx, m->path) != 0)
 		return libp11_fail(m, "C_Initialize");
 	m->loaded = true;
-	if (PKCS11_enumerate_slots(m->ctx, &m->slot, &m->n) != 0)
-		return libp11_fail(m, "C_GetSlotList");
+	if (PKCS11_enumerate_slots(m->ctx, &m->slot, &m->n) != 0) {
+		r = libp11_fail(m, "listing its tokens");
+		return kms_fail(KMS_ERR_NOTFOUND, "%s", kms_err_cause(r));
+	}
 	return 0;
 }
 

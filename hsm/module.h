@@ -12,7 +12,9 @@
 
 struct hsm_module;
 
-/* KMS_ERR_TOKEN names the file and the loader's or the module's reason. */
+/* KMS_ERR_TOKEN names the file and the loader's or the module's reason.
+ * KMS_ERR_NOTFOUND: a token would not tell about itself, perhaps only because
+ * another process is logging in to it; worth another load. */
 int hsm_module_load(const char *path, struct hsm_module **) KMS_MUST;
 /* C_Finalize and unload. Every session is closed, every object handle and
  * libp11 key is dead by then; the caller sees to that. In a forked child it

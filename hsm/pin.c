@@ -68,10 +68,9 @@ read_source(const struct hsm_uri *u, hsm_pin_ask *ask, void *arg,
 	switch (hsm_uri_pin(u, &name)) {
 	case HSM_URI_PIN_FILE:
 		r = kms_file_read_secret(name, HSM_PIN_MAX + 2, out);
-		if (r == KMS_ERR_NOTFOUND)
-			r = KMS_ERR_CONFIG;
 		if (r != 0)
-			(void)kms_fail(r, "PIN file: %s", kms_err_cause(r));
+			r = kms_fail(r == KMS_ERR_NOTFOUND ? KMS_ERR_CONFIG : r,
+			    "PIN file: %s", kms_err_cause(r));
 		break;
 	case HSM_URI_PIN_CREDENTIAL:
 		r = read_credential(name, out);

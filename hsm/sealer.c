@@ -65,11 +65,12 @@ attempt(struct hsm_sealer *z, struct job *j, struct hsm_session *s)
 static bool
 is_worth_another(const struct job *j, int r, const struct hsm_session *s)
 {
-	if (r == 0 || r == KMS_ERR_BUSY || r == KMS_ERR_LIMIT ||
-	    r == KMS_ERR_MEMORY || r == KMS_ERR_INTERNAL)
+	if (r == 0)
 		return false;
 	if (s->rv == CKR_OK)
-		return j->slot != NULL;
+		return j->slot != NULL &&
+		    (r == KMS_ERR_AUTH || r == KMS_ERR_MASTER ||
+			r == KMS_ERR_NOTFOUND || r == KMS_ERR_TOKEN);
 	switch (hsm_ckr_class(s->rv)) {
 	case HSM_CKR_PIN:
 		return false;
@@ -341,6 +342,7 @@ wrap(struct kms_sealer *s, const struct kms_slot *slot,
 {
 	struct job j = {.run = do_wrap, .slot = slot, .key = key, .out = out};
 
+	memset(out, 0, sizeof(*out));
 	return run(self(s), &j);
 }
 

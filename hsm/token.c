@@ -24,6 +24,7 @@ struct hsm_token {
 	hsm_pin_ask *ask;
 	void *ask_arg;
 	bool retry_pin;
+	bool unsettled; /* the last login failed as a half-read token does */
 	pid_t pid;
 	struct hsm_lock *lock;
 	struct hsm_pool *pool;
@@ -109,7 +110,7 @@ find(const struct hsm_uri *uri, struct hsm_module **out, CK_SLOT_ID *slot,
 }
 
 static int
-check_flags(const struct hsm_token *t, CK_FLAGS flags)
+check_flags(struct hsm_token *t, CK_FLAGS flags)
 {
 	const char *name = hsm_uri_name(t->uri);
 
@@ -124,7 +125,8 @@ check_flags(const struct hsm_token *t, CK_FLAGS flags)
 		    "log in once with the token's own tool, which resets the "
 		    "count",
 		    name);
-	if ((flags & CKF_USER_PIN_INITIALIZED) == 0)
+	t->unsettled = (flags & CKF_USER_PIN_INITIALIZED) == 0;
+	if (t->unsettled)
 		return kms_fail(KMS_ERR_PIN,
 		    "token %s: no user PIN is set; set one with the token's "
 		    "own tool",
@@ -148,6 +150,7 @@ login_call(struct hsm_token *t, struct kms_secret **pin)
 	}
 	rv = f->C_Login(t->login, CKU_USER, p, len);
 	kms_secret_free(pin);
+	t->unsettled = rv == CKR_USER_PIN_NOT_INITIALIZED;
 	return rv;
 }
 
@@ -208,6 +211,7 @@ login_locked(struct hsm_token *t, struct kms_secret **pin, bool typed)
 	int r;
 
 	rv = f->C_GetTokenInfo(t->slot, &info);
+	t->unsettled = rv != CKR_OK;
 	if (rv != CKR_OK)
 		return hsm_ckr_fail(rv, "C_GetTokenInfo");
 	rv = f->C_OpenSession(t->slot, CKF_SERIAL_SESSION | CKF_RW_SESSION,
@@ -279,13 +283,13 @@ tear_down(struct hsm_token *t)
 	hsm_module_unload(&t->module);
 }
 
-/* The pool is drained; on success it runs, on failure it is away. */
 static int
-bring_up(struct hsm_token *t)
+bring_up_once(struct hsm_token *t)
 {
 	CK_TOKEN_INFO info;
 	int r;
 
+	t->unsettled = false;
 	r = find(t->uri, &t->module, &t->slot, &info);
 	if (r == 0)
 		r = bind_token(t, &info);
@@ -293,6 +297,25 @@ bring_up(struct hsm_token *t)
 		r = login(t, &info);
 	if (r != 0)
 		tear_down(t);
+	return r;
+}
+
+/*
+ * Loaded first without the lock, whose name is the serial. If another process
+ * was logging in just then, SoftHSM has read half of the token's file and says
+ * that there is no PIN: so once more, loading under the lock. Not a PIN try.
+ * The pool is drained; on success it runs, on failure it is away.
+ */
+static int
+bring_up(struct hsm_token *t)
+{
+	int r;
+
+	r = bring_up_once(t);
+	if (r != 0 && t->unsettled && hsm_lock_enter(t->lock) == 0) {
+		r = bring_up_once(t);
+		hsm_lock_leave(t->lock);
+	}
 	hsm_pool_resume(t->pool,
 	    r == 0 ? hsm_module_functions(t->module) : NULL, t->slot);
 	return r;

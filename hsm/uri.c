@@ -100,21 +100,28 @@ set_pin_source(struct hsm_uri *u)
 	    "token URI: pin-source must be file:/PATH or credential:NAME");
 }
 
+/* Without the blanks that CK_TOKEN_INFO is padded with. */
+static int
+text_len(const CK_UTF8CHAR *p, int len)
+{
+	while (len > 0 && p[len - 1] == ' ')
+		len--;
+	return len;
+}
+
 static void
 set_name(struct hsm_uri *u)
 {
-	CK_TOKEN_INFO *t = p11_kit_uri_get_token_info(u->parsed);
-	int len = 32;
+	const CK_TOKEN_INFO *t = p11_kit_uri_get_token_info(u->parsed);
 
-	if (t->label[0] == '\0') {
-		(void)snprintf(u->name, sizeof(u->name), "with serial %.16s",
+	if (t->label[0] != '\0')
+		(void)snprintf(u->name, sizeof(u->name), "'%.*s'",
+		    text_len(t->label, sizeof(t->label)),
+		    (const char *)t->label);
+	else
+		(void)snprintf(u->name, sizeof(u->name), "with serial %.*s",
+		    text_len(t->serialNumber, sizeof(t->serialNumber)),
 		    (const char *)t->serialNumber);
-		return;
-	}
-	while (len > 0 && t->label[len - 1] == ' ')
-		len--;
-	(void)snprintf(u->name, sizeof(u->name), "'%.*s'", len,
-	    (const char *)t->label);
 }
 
 static int

@@ -7,6 +7,7 @@
  *     C_Name:N=RV    the N-th call is not made and returns RV (hex)
  *     C_Name:N+=RV   so from the N-th on
  *     C_Name:N!=RV   the N-th call is made, and returns RV all the same
+ *     C_Name:N=kill  the process is killed in it
  *     flags=HEX      more CK_TOKEN_INFO flags
  *     nomech=HEX     a mechanism the token does not have
  *     nosecret       C_CreateObject refuses secret keys
@@ -26,6 +27,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,6 +81,7 @@ struct rule {
 	enum call call;
 	unsigned nth;
 	enum when when;
+	bool kill;
 	CK_RV rv;
 };
 
@@ -173,6 +176,7 @@ parse_call(const char *word, const char *colon)
 	r->when = *end == '+' ? FROM : *end == '!' ? AFTER : AT;
 	if (*end != '=')
 		end++;
+	r->kill = strcmp(end + 1, "kill") == 0;
 	r->rv = strtoul(end + 1, NULL, 16);
 	g.n_rules++;
 }
@@ -289,6 +293,10 @@ before(enum call c, CK_RV *rv, bool *after)
 		if (r->call != c ||
 		    (n != r->nth && !(r->when == FROM && n > r->nth)))
 			continue;
+		if (r->kill) {
+			log_call(c, CKR_GENERAL_ERROR);
+			(void)raise(SIGKILL);
+		}
 		*rv = r->rv;
 		*after = r->when == AFTER;
 		skip = r->when != AFTER;
@@ -372,10 +380,14 @@ copy_object(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE h, CK_ATTRIBUTE *t,
 	CK_MECHANISM m = {CKM_AES_KEY_GEN, NULL, 0};
 	CK_ULONG len = 32;
 	CK_ATTRIBUTE a = {CKA_VALUE_LEN, &len, sizeof(len)};
+	CK_RV rv;
 
 	if (g.copies)
-		return g.f->C_GenerateKey(s, &m, &a, 1, out);
-	return g.f->C_CopyObject(s, real(h), t, n, out);
+		rv = g.f->C_GenerateKey(s, &m, &a, 1, out);
+	else
+		rv = g.f->C_CopyObject(s, real(h), t, n, out);
+	*out = show(*out);
+	return rv;
 }
 
 static CK_RV
