@@ -126,20 +126,22 @@ unit: $(UNITS:%=$(O)/test/test-%)
 
 # A fuzz target for each tests/fuzz/fuzz_X.c. make replay: its corpus and all
 # small changes of it, with any compiler. make fuzz: libFuzzer, FUZZ_TIME
-# seconds each; what it finds new goes to build/fuzz/corpus/X.
+# seconds each; what it finds new goes to build/fuzz/corpus/X, what fails
+# to build/fuzz/corpus/X-….
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_TIME ?= 60
 F_page = tape base
 F_sde = tape base
 F_sense = tape base
 F_wire = tape base
+F_vtaped = vtape tape base
 define fuzz
 $(O)/test/replay-$1: $(call obj,tests/fuzz/fuzz_$1.c tests/fuzz/begin.c tests/fuzz/replay.c $(SRC_tlib)) $(foreach d,$(F_$1),$(call lib,$d))
 	@mkdir -p $$(@D)
 	$(SAY) "  LD  $$@"
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $$@ $$^ $(L_$(firstword $(F_$1)))
 
-$(O)/test/fuzz-$1: $(call obj,tests/fuzz/fuzz_$1.c tests/fuzz/begin.c) $(foreach d,$(F_$1),$(call lib,$d))
+$(O)/test/fuzz-$1: $(call obj,tests/fuzz/fuzz_$1.c tests/fuzz/begin.c $(SRC_tlib)) $(foreach d,$(F_$1),$(call lib,$d))
 	@mkdir -p $$(@D)
 	$(SAY) "  LD  $$@"
 	$(Q)$(CC) -fsanitize=fuzzer $(LDFLAGS_ALL) -o $$@ $$^ $(L_$(firstword $(F_$1)))
@@ -149,7 +151,7 @@ replay-$1: $(O)/test/replay-$1
 
 fuzz-$1: $(O)/test/fuzz-$1
 	@mkdir -p $(O)/corpus/$1
-	$$< -max_total_time=$(FUZZ_TIME) -print_final_stats=1 $(O)/corpus/$1 tests/fuzz/corpus/$1
+	$$< -max_total_time=$(FUZZ_TIME) -print_final_stats=1 -artifact_prefix=$(O)/corpus/$1- $(O)/corpus/$1 tests/fuzz/corpus/$1
 endef
 $(foreach f,$(FUZZ),$(eval $(call fuzz,$f)))
 

@@ -277,7 +277,8 @@ cartridge_insert(struct vt_server *s, struct client *c)
 
 	if (c->req.dir != WIRE_OUT || c->req.len >= sizeof(path))
 		return kms_fail(KMS_ERR_USAGE, "insert: no path came");
-	memcpy(path, c->buf, c->req.len);
+	if (c->req.len > 0) /* else there is no buffer */
+		memcpy(path, c->buf, c->req.len);
 	path[c->req.len] = '\0';
 	if (path[0] != '/' || strlen(path) != c->req.len)
 		return kms_fail(KMS_ERR_USAGE, "insert: not an absolute path");
