@@ -33,11 +33,13 @@ WARN = -std=c11 -Wall -Wextra -pedantic -Wshadow -Wcast-qual -Wwrite-strings \
 	-Wconversion -Wsign-conversion -Wvla -Wframe-larger-than=8192 \
 	-Wstrict-prototypes -Wpointer-arith -Wformat=2 $(if $(WERROR),-Werror)
 HARD = -fstack-protector-strong -fPIE
-SANFLAGS = $(if $(SAN),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -O1,-O2 -D_FORTIFY_SOURCE=2)
 comma := ,
+# SAN=1: address and undefined; SAN=thread
+SANITIZE = $(if $(SAN),-fsanitize=$(if $(filter thread,$(SAN)),thread,address$(comma)undefined))
+SANFLAGS = $(if $(SAN),$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer -O1,-O2 -D_FORTIFY_SOURCE=2)
 CPPFLAGS_ALL = -I. -D_GNU_SOURCE -MMD -MP $(CPPFLAGS)
 CFLAGS_ALL = $(WARN) $(HARD) -g $(SANFLAGS) -pthread $(PC_CFLAGS) $(CFLAGS)
-LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now,-z,noexecstack $(if $(SAN),-fsanitize=address$(comma)undefined) -pthread $(LDFLAGS)
+LDFLAGS_ALL = -pie -Wl,-z,relro,-z,now,-z,noexecstack $(SANITIZE) -pthread $(LDFLAGS)
 
 pc = $(shell pkg-config --$1 $2 2>/dev/null)
 PC_CFLAGS := $(patsubst -I%,-isystem %,$(call pc,cflags,libp11 p11-kit-1 jansson libqrencode))
@@ -212,7 +214,11 @@ check-asan: deps
 	@$(AGAIN) -j2 SAN=1 BUILD=$(ASAN_BUILD) tested
 	@tests/run.sh $(ASAN_BUILD)
 
-# The unit programs: the tools' memory is what they exercise.
+# The unit programs: what the tools do with memory and threads is theirs.
+check-tsan: deps
+	@$(AGAIN) -j2 SAN=thread BUILD=$(O)/tsan tested
+	@KIND=unit tests/run.sh $(O)/tsan
+
 check-valgrind:
 	@$(AGAIN) DEEP=1 deps
 	@$(AGAIN) -j2 tested
@@ -242,7 +248,9 @@ format-check:
 clean:
 	rm -rf $(O)
 
-.PHONY: deps quickstart check check-plain check-asan check-valgrind tested cover house lint format-check all unit bench clean replay fuzz $(FUZZ:%=replay-%) $(FUZZ:%=fuzz-%)
+.PHONY: all unit bench clean quickstart replay fuzz $(FUZZ:%=replay-%) $(FUZZ:%=fuzz-%)
+.PHONY: deps check check-plain check-asan check-tsan check-valgrind tested
+.PHONY: cover house lint format-check
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(O)/obj -name '*.d' 2>/dev/null)

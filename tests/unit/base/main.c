@@ -6,13 +6,23 @@
 
 enum kms_secret_mode secret_mode = KMS_SECRET_PLAIN;
 
-/* A test reaches for a guard page: that signal is Check's, not ASan's; another
- * asks for more memory than there is. */
+/* A test reaches for a guard page: that signal is Check's, not a sanitizer's;
+ * another asks for more memory than there is. */
+#define SANITIZER_OPTIONS "handle_segv=0:allocator_may_return_null=1"
+
 const char *__asan_default_options(void);
+const char *__tsan_default_options(void);
+
 const char *
 __asan_default_options(void)
 {
-	return "handle_segv=0:allocator_may_return_null=1";
+	return SANITIZER_OPTIONS;
+}
+
+const char *
+__tsan_default_options(void)
+{
+	return SANITIZER_OPTIONS;
 }
 
 void
