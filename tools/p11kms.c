@@ -1,8 +1,10 @@
 /* p11kms: the store's life (what nbkms does). */
 #include <stddef.h>
 
+#include "tools/cmd_backup.h"
 #include "tools/cmd_create.h"
 #include "tools/cmd_master.h"
+#include "tools/cmd_recovery.h"
 
 /* clang-format off */
 static const struct cli_option createemptydb[] = {
@@ -26,6 +28,12 @@ static const struct cli_option reason[] = {
 	CLI_END
 };
 
+static const struct cli_option restoredb[] = {
+	CLI_REQUIRED("path", "F", "the backup to install"),
+	CLI_REQUIRED("reason", "T", "why; kept for ever"),
+	CLI_END
+};
+
 static const struct cli_operation operations[] = {
 	{.name = "createemptydb", .run = cmd_create, .options = createemptydb,
 	 .help = "makes master keys and store; asks HMK passphrase, repeat, "
@@ -40,6 +48,24 @@ static const struct cli_operation operations[] = {
 	{.name = "acceptrestore", .run = cmd_master_accept, .options = reason,
 	 .help = "accepts an older store that was put back by hand",
 	 .json = true},
+	{.name = "resethmk", .run = cmd_recovery_reset_hmk,
+	 .help = "brings the host master key back into the token from its "
+	     "passphrase",
+	 .json = true},
+	{.name = "resetkpk", .run = cmd_recovery_reset_kpk,
+	 .help = "brings the key protection key back into the token from its "
+	     "passphrase",
+	 .json = true},
+	{.name = "rebind", .run = cmd_recovery_rebind,
+	 .help = "binds the store to the token that holds its keys now",
+	 .json = true},
+	{.name = "restoredb", .run = cmd_recovery_restore,
+	 .options = restoredb,
+	 .help = "installs a backup where no store is",
+	 .json = true},
+	{.name = "attesthsmbackup", .run = cmd_backup_attest,
+	 .options = reason,
+	 .help = "records that the HSM itself was backed up"},
 	{.name = "tokeninfo", .run = cmd_master_token,
 	 .help = "shows the token and both master keys as it reports them",
 	 .json = true},

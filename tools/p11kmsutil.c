@@ -1,6 +1,7 @@
 /* p11kmsutil: groups, keys and recovery (what nbkmsutil does). */
 #include <stddef.h>
 
+#include "tools/cmd_backup.h"
 #include "tools/cmd_group.h"
 #include "tools/cmd_key.h"
 #include "tools/cmd_store.h"
@@ -95,6 +96,12 @@ static const struct cli_option unquiescedb[] = {
 };
 
 #define LISTS .json = true
+static const struct cli_option backup[] = {
+	CLI_VALUE("path", "F", "where to; else UUID-GENERATION.db in [backup] "
+	    "path"),
+	CLI_END
+};
+
 static const struct cli_operation operations[] = {
 	{.name = "createkg", .run = cmd_group_create, .options = createkg,
 	 .help = "makes a key group; for tape: ENCR_ and the pool's name",
@@ -120,6 +127,10 @@ static const struct cli_operation operations[] = {
 	 LISTS},
 	{.name = "recoverkey", .run = cmd_key_recover, .options = recoverkey,
 	 .help = "brings a key back from passphrase and tag",
+	 LISTS},
+	{.name = "backup", .run = cmd_backup, .options = backup,
+	 .help = "a verified copy of the store; random keys are served after "
+	     "it",
 	 LISTS},
 	{.name = "gethmkid", .run = cmd_store_hmkid,
 	 .help = "prints the ID of the host master key",
