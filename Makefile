@@ -137,6 +137,7 @@ F_sde = tape base
 F_sense = tape base
 F_wire = tape base
 F_vtaped = vtape tape base
+F_vdrive = vtape tape base
 define fuzz
 $(O)/test/replay-$1: $(call obj,tests/fuzz/fuzz_$1.c tests/fuzz/begin.c tests/fuzz/replay.c $(SRC_tlib)) $(foreach d,$(F_$1),$(call lib,$d))
 	@mkdir -p $$(@D)

@@ -28,7 +28,6 @@
 #define ROUNDS 5u
 #define TARGET 0.7
 
-extern char **environ;
 static uint8_t block[BLOCK];
 
 static _Noreturn void

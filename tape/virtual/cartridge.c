@@ -233,7 +233,7 @@ vt_cartridge_get(struct vt_cartridge *c, uint64_t object, struct vt_record *r,
 	ssize_t n = preadv(c->fd, v, 2, (off_t)o->offset);
 	if (n < 0)
 		return vt_cartridge_error("read");
-	if (n != (ssize_t)(o->head_len + o->len))
+	if ((size_t)n != (size_t)o->head_len + o->len)
 		return object_damaged(object);
 	int err = head_check(c, object, head, r);
 	if (err || r->kind != VT_PLAIN)

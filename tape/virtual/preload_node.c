@@ -52,6 +52,20 @@ after_fork(void)
 	table_unlock();
 }
 
+/* The number behind a prefix, or -1; nothing may follow it but end. */
+static long
+number_after(const char *text, const char *prefix, char end)
+{
+	size_t len = strlen(prefix);
+	char *rest;
+
+	if (strncmp(text, prefix, len) != 0 || text[len] < '0' ||
+	    text[len] > '9')
+		return -1;
+	long n = strtol(text + len, &rest, 10);
+	return *rest == end || *rest == '\0' ? n : -1;
+}
+
 /* VTAPE=/dev/nst9=SOCKET; its st and sg come with it. */
 static void
 names_read(const char *env)
@@ -67,8 +81,10 @@ names_read(const char *env)
 	node[len] = '\0';
 	snprintf(own.socket, sizeof(own.socket), "%s", eq + 1);
 	snprintf(own.path[VTP_NST], sizeof(own.path[0]), "%s", node);
-	if (sscanf(node, "/dev/nst%u", &own.minor) != 1)
+	long minor_number = number_after(node, "/dev/nst", '\0');
+	if (minor_number < 0 || minor_number >= MINOR_NO_REWIND)
 		return;
+	own.minor = (unsigned)minor_number;
 	snprintf(own.path[VTP_ST], sizeof(own.path[0]), "/dev/st%u", own.minor);
 	snprintf(own.path[VTP_SG], sizeof(own.path[0]), "/dev/sg%u", own.minor);
 }
@@ -126,7 +142,7 @@ each_fd(const char *pid, void (*fn)(void *, int fd, const char *link),
 		if (n <= 0)
 			continue;
 		link[n] = '\0';
-		fn(ctx, atoi(e->d_name), link);
+		fn(ctx, (int)number_after(e->d_name, "", '\0'), link);
 	}
 	closedir(dir);
 }
@@ -134,10 +150,10 @@ each_fd(const char *pid, void (*fn)(void *, int fd, const char *link),
 static void
 adopt_if(void *ctx, int fd, const char *link)
 {
-	unsigned long inode;
+	long inode = number_after(link, "/memfd:" MEMORY, ' ');
 
 	(void)ctx;
-	if (sscanf(link, "/memfd:" MEMORY "%lu", &inode) == 1)
+	if (inode >= 0)
 		adopt(fd, (ino_t)inode);
 }
 

@@ -295,7 +295,7 @@ tells_no_lie(struct walk *w)
 	w->opened++;
 	ck_assert_uint_le(vt_cartridge_end(c), 3);
 	for (uint64_t i = 0; i < vt_cartridge_end(c); i++) {
-		char text[64];
+		char text[64] = "";
 		if (!vt_cartridge_is_mark(c, i) && get_text(c, i, text) == 0)
 			ck_assert_msg(strcmp(text, want[i]) == 0, "%s",
 			    w->what);
