@@ -291,11 +291,8 @@ check_asked(struct kms_tx *tx, const struct kms_key_filter *f, size_t n)
 		return r;
 	if (f->tag != NULL)
 		return kms_key_view_tag(tx, f->tag, &view);
-	if (f->name != NULL && f->group != NULL)
-		return kms_key_view(tx, f->group, f->name, &view);
 	if (f->name != NULL)
-		return kms_fail(KMS_ERR_NOTFOUND, "no key is called '%s'",
-		    f->name);
+		return kms_key_view(tx, f->group, f->name, &view);
 	return 0;
 }
 

@@ -71,7 +71,7 @@ static const struct cli_option deletekey[] = {
 };
 static const struct cli_option listkeys[] = {
 	CLI_VALUE("kgname", "N", "keys of this group"),
-	CLI_VALUE("keyname", "K", "keys of this name"),
+	CLI_VALUE("keyname", "K", "this key of the group"),
 	CLI_FLAG("activekey", "active keys"),
 	CLI_VALUE("tag", "T", "the key of this tag"),
 	NOVERBOSE,
