@@ -165,7 +165,7 @@ login_result(const struct hsm_token *t, CK_RV rv)
 	 * same, but nothing was proven about our PIN */
 	if (rv == CKR_USER_ALREADY_LOGGED_IN)
 		return 0;
-	kms_log(KMS_LOG_WARN, "token.login_failed", "serial=%s answer=%s",
+	kms_log(KMS_LOG_INFO, "token.login_failed", "serial=%s answer=%s",
 	    t->serial, hsm_ckr_name(rv));
 	if (rv == CKR_PIN_INCORRECT)
 		return kms_fail(KMS_ERR_PIN,
