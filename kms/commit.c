@@ -133,12 +133,12 @@ check_age(struct kms_tx *tx)
 static int
 commit_rows(struct kms_store *s)
 {
-	int64_t deadline = kms_sync_now() + s->wait_ms;
+	int64_t deadline = kms_latch_now() + s->wait_ms;
 	int r;
 
 	do
 		r = kms_rows_commit(s->rows);
-	while (r == KMS_ERR_BUSY && kms_sync_now() < deadline);
+	while (r == KMS_ERR_BUSY && kms_latch_now() < deadline);
 	return r;
 }
 

@@ -31,7 +31,7 @@ wrap(struct kms_store *s, const struct kms_secret *key, uint16_t *no,
 	if (r != 0)
 		return r;
 	*no = kpk.no;
-	return sealer->wrap(sealer, &kpk, key, wrapped);
+	return kms_store_token_error(sealer->wrap(sealer, &kpk, key, wrapped));
 }
 
 int
@@ -128,7 +128,8 @@ kms_material_group(struct kms_store *s, const char *group,
 	*m = (struct kms_material){.origin = KMS_ORIGIN_GROUP};
 	r = newest_seed(s, group, &seed, &kpk);
 	if (r == 0)
-		r = sealer->unwrap(sealer, &kpk, &seed.wrapped, &opened);
+		r = kms_store_token_error(sealer->unwrap(sealer, &kpk,
+		    &seed.wrapped, &opened));
 	if (r == KMS_ERR_AUTH)
 		r = kms_fail(KMS_ERR_DAMAGED,
 		    "group '%s': the token does not open its seed", group);

@@ -221,7 +221,7 @@ unwrap(const struct release *rel, struct kms_secret **key)
 	kms_directory_wrapped(rel->key, &w);
 	r = sealer->unwrap(sealer, &kpk->slot, &w, key);
 	if (r != KMS_ERR_AUTH)
-		return r;
+		return kms_store_token_error(r);
 	kms_tag_text(&rel->key->tag, text);
 	return kms_fail(KMS_ERR_DAMAGED,
 	    "key of tag %s (row %llu): KPK '%s' does not open it; look with "

@@ -35,41 +35,26 @@ store_free(struct kms_store *s)
 	pthread_mutex_destroy(&s->log_lock);
 	pthread_cond_destroy(&s->view_over);
 	pthread_mutex_destroy(&s->io);
-	pthread_rwlock_destroy(&s->lock);
+	kms_latch_destroy(&s->lock);
 	free(s->header);
 	free(s->log_path);
 	free(s->path);
 	free(s);
 }
 
-/* Writers first: a change must not wait for ever behind readers that keep
- * coming. Deadlines are on the monotonic clock. */
 static int
 make_locks(struct kms_store *s)
 {
-	pthread_rwlockattr_t rw;
-	pthread_condattr_t cond;
 	int r;
 
-	r = pthread_rwlockattr_init(&rw);
+	r = kms_latch_init(&s->lock);
 	if (r == 0)
-		r = pthread_rwlockattr_setkind_np(&rw,
-		    PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-	if (r == 0)
-		r = pthread_rwlock_init(&s->lock, &rw);
-	if (r == 0)
-		r = pthread_condattr_init(&cond);
-	if (r == 0)
-		r = pthread_condattr_setclock(&cond, CLOCK_MONOTONIC);
-	if (r == 0)
-		r = pthread_cond_init(&s->view_over, &cond);
-	if (r == 0)
-		r = pthread_mutex_init(&s->io, NULL);
-	if (r == 0)
-		r = pthread_mutex_init(&s->log_lock, NULL);
-	(void)pthread_rwlockattr_destroy(&rw);
-	(void)pthread_condattr_destroy(&cond);
-	return r == 0 ? 0 : kms_fail(KMS_ERR_MEMORY, "store: no locks");
+		r = kms_latch_cond(&s->view_over);
+	if (r == 0 &&
+	    (pthread_mutex_init(&s->io, NULL) != 0 ||
+		pthread_mutex_init(&s->log_lock, NULL) != 0))
+		r = kms_fail(KMS_ERR_MEMORY, "store: no locks");
+	return r;
 }
 
 int
@@ -109,7 +94,7 @@ static int
 store_open(const struct kms_store_options *options, bool any_age,
     struct kms_store **out)
 {
-	int64_t deadline = kms_sync_now() + options->wait_ms;
+	int64_t deadline = kms_latch_now() + options->wait_ms;
 	struct kms_store *s = NULL;
 	int r;
 
@@ -120,7 +105,7 @@ store_open(const struct kms_store_options *options, bool any_age,
 	s->any_age = any_age;
 	do
 		r = kms_sync_reload(s);
-	while (r == KMS_ERR_BUSY && kms_sync_now() < deadline);
+	while (r == KMS_ERR_BUSY && kms_latch_now() < deadline);
 	if (r == 0 && !s->readonly && s->verdict == KMS_ANCHOR_HEALS)
 		r = kms_age_heal(s);
 	if (r == 0)
@@ -233,6 +218,12 @@ kms_store_slot(struct kms_store *s, enum kms_role role, struct kms_slot *slot)
 		    kms_role_name(role));
 	pthread_mutex_unlock(&s->io);
 	return r;
+}
+
+int
+kms_store_token_error(int r)
+{
+	return r == KMS_ERR_NOTFOUND ? kms_fail_add(KMS_ERR_TOKEN, "token") : r;
 }
 
 uint64_t

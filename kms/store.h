@@ -51,6 +51,10 @@ void kms_store_header(struct kms_store *, struct kms_header *);
 /* A copy of the current HMK's or KPK's slot: -gethmkid, -getkpkid. */
 int kms_store_slot(struct kms_store *, enum kms_role, struct kms_slot *)
     KMS_MUST;
+/* What a sealer said of a key that it wraps or unwraps by: a master key that
+ * is not found is a token that is not the right one (TOKEN), never a data key
+ * that does not exist. */
+int kms_store_token_error(int r) KMS_MUST;
 enum kms_anchor_state kms_store_anchor(const struct kms_store *);
 /* Generations behind the anchor in a read-only copy (KMS_ANCHOR_OLDER). */
 uint64_t kms_store_behind(const struct kms_store *);

@@ -21,6 +21,7 @@
 #include "kms/anchor.h"
 #include "kms/cover.h"
 #include "kms/directory.h"
+#include "kms/latch.h"
 #include "kms/release_log.h"
 #include "kms/root.h"
 #include "kms/rows.h"
@@ -43,7 +44,7 @@ struct kms_store {
 	/* Opened for -acceptrestore: the anchor is not asked. */
 	bool any_age;
 
-	pthread_rwlock_t lock;
+	struct kms_latch lock;
 	struct kms_header *header;
 	struct kms_root root;
 	uint8_t root_sha256[32], root_gcm[16];
@@ -57,7 +58,7 @@ struct kms_store {
 	 * was lost. 0: never. */
 	uint64_t log_restart_id;
 	struct kms_cover cover; /* backups, attestation */
-	bool headers_differ; /* one copy of the header is damaged */
+	bool headers_differ;    /* one copy of the header is damaged */
 	/* Set by the first unclear COMMIT: no more changes by this process. */
 	bool disk_failed;
 

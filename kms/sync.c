@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "kms/age.h"
 #include "kms/load.h"
@@ -11,24 +10,6 @@
  * free for a moment, so that readers of one process who follow each other
  * closely do not keep another process from committing. */
 #define VIEW_JOIN_MS 100
-
-int64_t
-kms_sync_now(void)
-{
-	struct timespec t = {0};
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-static struct timespec
-at_ms(int64_t ms)
-{
-	return (struct timespec){
-	    .tv_sec = (time_t)(ms / 1000),
-	    .tv_nsec = (long)(ms % 1000) * 1000000,
-	};
-}
 
 static int
 busy(const struct kms_store *s)
@@ -41,21 +22,13 @@ busy(const struct kms_store *s)
 static int
 lock_shared(struct kms_store *s, int64_t deadline)
 {
-	const struct timespec t = at_ms(deadline);
-
-	if (pthread_rwlock_clockrdlock(&s->lock, CLOCK_MONOTONIC, &t) != 0)
-		return busy(s);
-	return 0;
+	return kms_latch_share(&s->lock, deadline) ? 0 : busy(s);
 }
 
 static int
 lock_alone(struct kms_store *s, int64_t deadline)
 {
-	const struct timespec t = at_ms(deadline);
-
-	if (pthread_rwlock_clockwrlock(&s->lock, CLOCK_MONOTONIC, &t) != 0)
-		return busy(s);
-	return 0;
+	return kms_latch_alone(&s->lock, deadline) ? 0 : busy(s);
 }
 
 /* --- catching up ------------------------------------------------------ */
@@ -247,7 +220,7 @@ refresh(struct kms_store *s, int64_t deadline)
 	if (r != 0)
 		return r;
 	r = refresh_alone(s);
-	pthread_rwlock_unlock(&s->lock);
+	kms_latch_leave(&s->lock);
 	return r;
 }
 
@@ -256,20 +229,20 @@ refresh(struct kms_store *s, int64_t deadline)
 static int
 view_begin(struct kms_store *s, int64_t deadline)
 {
-	const struct timespec t = at_ms(deadline);
+	const struct timespec t = kms_latch_at(deadline);
 	int r;
 
 	while (s->viewers > 0 &&
-	    kms_sync_now() - s->view_since > VIEW_JOIN_MS) {
+	    kms_latch_now() - s->view_since > VIEW_JOIN_MS) {
 		if (pthread_cond_timedwait(&s->view_over, &s->io, &t) != 0 &&
-		    kms_sync_now() >= deadline)
+		    kms_latch_now() >= deadline)
 			return busy(s);
 	}
 	if (s->viewers == 0) {
 		r = kms_rows_begin_read(s->rows);
 		if (r != 0)
 			return r;
-		s->view_since = kms_sync_now();
+		s->view_since = kms_latch_now();
 	}
 	s->viewers++;
 	return 0;
@@ -310,7 +283,7 @@ try_enter(struct kms_store *s, bool view, int64_t deadline, bool *current)
 int
 kms_sync_enter(struct kms_store *s, bool view)
 {
-	int64_t deadline = kms_sync_now() + s->wait_ms;
+	int64_t deadline = kms_latch_now() + s->wait_ms;
 	bool current;
 	int r;
 
@@ -321,10 +294,11 @@ kms_sync_enter(struct kms_store *s, bool view)
 		r = try_enter(s, view, deadline, &current);
 		if (current)
 			return 0;
-		pthread_rwlock_unlock(&s->lock);
+		kms_latch_leave(&s->lock);
 		if (r == 0)
 			r = refresh(s, deadline);
-		if (r != 0 && (r != KMS_ERR_BUSY || kms_sync_now() >= deadline))
+		if (r != 0 &&
+		    (r != KMS_ERR_BUSY || kms_latch_now() >= deadline))
 			return r;
 	}
 }
@@ -337,7 +311,7 @@ kms_sync_leave(struct kms_store *s, bool view)
 		view_end(s);
 		pthread_mutex_unlock(&s->io);
 	}
-	pthread_rwlock_unlock(&s->lock);
+	kms_latch_leave(&s->lock);
 }
 
 /* --- one writer ------------------------------------------------------- */
@@ -369,7 +343,7 @@ try_enter_write(struct kms_store *s)
 int
 kms_sync_enter_write(struct kms_store *s)
 {
-	int64_t deadline = kms_sync_now() + s->wait_ms;
+	int64_t deadline = kms_latch_now() + s->wait_ms;
 	int r;
 
 	if (s->readonly)
@@ -388,8 +362,8 @@ kms_sync_enter_write(struct kms_store *s)
 		    : try_enter_write(s);
 		if (r == 0)
 			return 0;
-		pthread_rwlock_unlock(&s->lock);
-	} while (r == KMS_ERR_BUSY && kms_sync_now() < deadline);
+		kms_latch_leave(&s->lock);
+	} while (r == KMS_ERR_BUSY && kms_latch_now() < deadline);
 	return r;
 }
 
@@ -397,7 +371,7 @@ void
 kms_sync_leave_write(struct kms_store *s)
 {
 	kms_rows_end(s->rows);
-	pthread_rwlock_unlock(&s->lock);
+	kms_latch_leave(&s->lock);
 }
 
 int

@@ -32,7 +32,4 @@ int kms_sync_reload(struct kms_store *) KMS_MUST;
 int kms_sync_read(struct kms_store *, const struct kms_directory_row *,
     struct kms_record *) KMS_MUST;
 
-/* Milliseconds on a clock that nobody sets. */
-int64_t kms_sync_now(void);
-
 #endif

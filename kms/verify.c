@@ -54,7 +54,7 @@ prove(struct verification *v, uint64_t id, uint16_t slot,
 	if (r == KMS_ERR_AUTH)
 		bad(v, id, "KPK does not open its key");
 	else if (r != 0)
-		return r;
+		return kms_store_token_error(r);
 	else
 		v->report->unwrapped++;
 	return 0;

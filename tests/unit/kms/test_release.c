@@ -127,7 +127,7 @@ END_TEST
 START_TEST(a_tag_that_is_not_held_is_explained)
 {
 	static const struct {
-		int kind;
+		enum kms_tag_kind kind;
 		const char *word;
 	} kinds[] = {{KMS_TAG_RANDOM, "random"},
 	    {KMS_TAG_PHRASE, "its own passphrase"},
