@@ -294,7 +294,7 @@ tells_no_lie(struct walk *w)
 		return;
 	w->opened++;
 	ck_assert_uint_le(vt_cartridge_end(c), 3);
-	for (uint64_t i = 0; i < vt_cartridge_end(c); i++) {
+	for (uint64_t i = 0; i < 3 && i < vt_cartridge_end(c); i++) {
 		char text[64] = "";
 		if (!vt_cartridge_is_mark(c, i) && get_text(c, i, text) == 0)
 			ck_assert_msg(strcmp(text, want[i]) == 0, "%s",
@@ -392,6 +392,45 @@ START_TEST(no_byte_of_an_encrypted_block_can_change_unseen)
 }
 END_TEST
 
+/* A file of format version 1, by this program's first version. */
+START_TEST(the_golden_cartridge_is_still_read)
+{
+	struct fx *fx = fx_new();
+	const char *path = fx_path(fx, "cart");
+	struct kms_secret *key = NULL;
+	struct kms_gcm *gcm = NULL;
+	struct vt_record r;
+	uint8_t raw[32], data[64], aad[58];
+	size_t n;
+
+	const uint8_t *all = fx_read(fx, "tests/golden/vtape-1.cart", &n);
+	fx_write(path, all, n, 0600);
+	struct vt_cartridge *c = open_at(path);
+	ck_assert_str_eq(vt_cartridge_header(c)->barcode, "GOLD01L6");
+	ck_assert_uint_eq(vt_cartridge_end(c), 4);
+	is_text(c, 0, "in clear\n");
+	ck_assert_int_eq(vt_cartridge_get(c, 2, &r, data), 0);
+	ck_assert_mem_eq(r.kad.u, "golden tag", 10);
+	ck_assert(r.raw);
+	/* Opened as record.h says, by nothing else of ours. */
+	const uint8_t *head = all + 0x1089;
+	memcpy(aad, head, 44);
+	memcpy(aad + 44, head + 64, 14);
+	memset(raw, 0x11, sizeof(raw));
+	ck_assert_int_eq(kms_secret_from(raw, sizeof(raw), &key), 0);
+	ck_assert_int_eq(kms_gcm_new(key, &gcm), 0);
+	ck_assert_int_eq(kms_gcm_open(gcm, head + 24,
+			     (struct kms_bytes){aad, sizeof(aad)}, head + 78, 7,
+			     data, head + 44),
+	    0);
+	ck_assert_mem_eq(data, "sealed\n", 7);
+	kms_gcm_free(&gcm);
+	kms_secret_free(&key);
+	vt_cartridge_close(&c);
+	fx_free(&fx);
+}
+END_TEST
+
 TCase *
 cartridge_tests(void)
 {
@@ -407,6 +446,7 @@ cartridge_tests(void)
 	tcase_add_test(t, old_records_do_not_continue_new_ones);
 	tcase_add_test(t, a_file_without_write_permission_is_protected);
 	tcase_add_test(t, a_mutated_cartridge_never_crashes_nor_lies);
+	tcase_add_test(t, the_golden_cartridge_is_still_read);
 	tcase_add_test(t, no_byte_of_an_encrypted_block_can_change_unseen);
 	return t;
 }
