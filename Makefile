@@ -229,7 +229,7 @@ tested: $(TESTED)
 
 COVER = $(O)/cover
 cover: deps
-	@$(AGAIN) -j2 CFLAGS="--coverage -O0 -U_FORTIFY_SOURCE" LDFLAGS=--coverage BUILD=$(COVER) tested
+	@$(AGAIN) -j2 CFLAGS="--coverage -O1 -U_FORTIFY_SOURCE" LDFLAGS=--coverage BUILD=$(COVER) tested
 	@find $(COVER) -name '*.gcda' -delete
 	@tests/run.sh $(COVER) || echo "coverage of what ran:"
 	@tests/house/cover.sh $(COVER)

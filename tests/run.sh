@@ -104,14 +104,16 @@ describe() {
 	echo "$text"
 }
 
-# "KIND BUILD NAME" of everything there is. The base program runs twice:
+# "KIND BUILD NAME" of everything there is, the largest unit programs first:
+# they take longest, and one of them alone at the end would. The base program runs twice:
 # secrets in plain memory, where overruns are seen, and in locked memory.
 list() {
 	local build test
 
 	for build in "$@"; do
-		for test in "$build"/test/test-*; do
-			[ -x "$test" ] || continue
+		for test in $(find "$build/test" -maxdepth 1 -name 'test-*' \
+			-executable -printf '%s %p\n' 2>/dev/null |
+			sort -rn | cut -d ' ' -f 2); do
 			echo unit "$build" "${test##*/test-}"
 			[ "${test##*/}" != test-base ] ||
 				echo unit "$build" base-locked
