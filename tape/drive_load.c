@@ -101,8 +101,10 @@ proof_of_status(const struct drive_plan *p, const struct tape_sde *sde,
 		return unproven("its key instance counter did not move");
 	if (now->algorithm != sde->algorithm)
 		return unproven("it reports another algorithm");
-	if (now->nexus_scope == TAPE_SCOPE_PUBLIC)
-		return unproven("it reports no parameters of this host");
+	/* Not the nexus scope: that of an initiator which did not send the
+	 * page itself stays PUBLIC, though the key is for ALL. */
+	if (now->key_scope == TAPE_SCOPE_PUBLIC)
+		return unproven("it works by its default parameters");
 	if (now->control == DRIVE_CONTROL_ADC ||
 	    now->control == DRIVE_CONTROL_MANAGEMENT)
 		return unproven("the library took over its parameters");
