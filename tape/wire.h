@@ -6,7 +6,9 @@
  *           data (dir out)
  * Reply:    'V' 'T' '1' kind(1) | status(1) sense_len(1) 0 0 | len(4) |
  *           sense | data (dir in)
- * Big-endian. Each connection is one I_T nexus.
+ * Big-endian. Each connection is one I_T nexus. What an operator asks (all
+ * kinds but WIRE_SCSI) is refused with status 02h and the cause, as text,
+ * where sense would be.
  */
 #ifndef TAPE_WIRE_H
 #define TAPE_WIRE_H

@@ -10,7 +10,7 @@
 #include "tape/virtual/nexus.h"
 #include "tape/virtual/personality.h"
 
-#define VT_NEXUS_MAX 64u
+#define VT_NEXUS_MAX 32u
 #define VT_WRONG_KEYS_MAX 10u /* then 7/26/10 (HP LTO-4 manual p. 72) */
 
 struct vt_options {

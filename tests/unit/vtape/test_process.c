@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "kms/base/crypt.h"
 #include "tests/lib/mutate.h"
 #include "tests/unit/vtape/proc.h"
 #include "tests/unit/vtape/suite.h"
@@ -377,6 +379,58 @@ START_TEST(it_leaves_no_core)
 }
 END_TEST
 
+/* Does the process hold these bytes in any memory that can be read? */
+static bool
+memory_holds(pid_t pid, const uint8_t *key, size_t len)
+{
+	char path[64], line[512];
+	unsigned long from, to;
+	bool found = false;
+
+	snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
+	int mem = open(path, O_RDONLY | O_CLOEXEC);
+	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+	FILE *maps = fopen(path, "r");
+	ck_assert(mem >= 0 && maps);
+	while (!found && fgets(line, sizeof(line), maps)) {
+		if (sscanf(line, "%lx-%lx rw", &from, &to) != 2 ||
+		    to - from > 64u << 20)
+			continue;
+		uint8_t *copy = malloc(to - from);
+		ck_assert_ptr_nonnull(copy);
+		ssize_t n = pread(mem, copy, to - from, (off_t)from);
+		found = n > 0 && memmem(copy, (size_t)n, key, len);
+		free(copy);
+	}
+	fclose(maps);
+	close(mem);
+	return found;
+}
+
+START_TEST(a_cleared_key_is_nowhere_in_its_memory)
+{
+	struct proc *p = proc_new(NULL);
+	struct sde off = sde_off();
+	uint8_t page[52] = {0, 0x10, 0, 48, 0x40, 0, 2, 3, 1, [19] = 32};
+	uint8_t key[16];
+
+	/* The kernel lets only root look into such a process. */
+	if (geteuid() == 0) {
+		ck_assert_int_eq(kms_random(page + 20, 32), 0);
+		memcpy(key, page + 20, sizeof(key));
+		proc_good(p,
+		    (struct cdb){{0xB5, 0x20, 0, 0x10, 0, 0, 0, 0, 0, 52}},
+		    page, 52, 0);
+		/* AES's first round keys are the key: it is found. */
+		ck_assert(memory_holds(p->pid, key, sizeof(key)));
+		write_text(p, "sealed");
+		proc_load(p, &off);
+		ck_assert(!memory_holds(p->pid, key, sizeof(key)));
+	}
+	proc_free(p);
+}
+END_TEST
+
 TCase *
 process_tests(void)
 {
@@ -395,5 +449,6 @@ process_tests(void)
 	tcase_add_test(t, the_operator_resets_ejects_and_inserts);
 	tcase_add_test(t, the_command_line_keeps_its_contract);
 	tcase_add_test(t, it_leaves_no_core);
+	tcase_add_test(t, a_cleared_key_is_nowhere_in_its_memory);
 	return t;
 }
