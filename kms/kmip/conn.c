@@ -293,12 +293,19 @@ step_write(struct kmip_server *s, struct conn *c)
 	return draining ? NEXT_CLOSE : NEXT_STEP;
 }
 
+/* Under the lock, because whoever gets it next may close it at once: not
+ * before we are out of epoll_ctl. */
 static void
 arm(struct kmip_server *s, struct conn *c, uint32_t events)
 {
 	struct epoll_event e = {.events = events | EPOLLONESHOT, .data.ptr = c};
+	int fd = c->fd, r;
 
-	if (epoll_ctl(s->epoll, EPOLL_CTL_MOD, c->fd, &e) != 0)
+	(void)pthread_mutex_lock(&s->lock);
+	atomic_fetch_add(&c->turns, 1);
+	r = epoll_ctl(s->epoll, EPOLL_CTL_MOD, fd, &e);
+	(void)pthread_mutex_unlock(&s->lock);
+	if (r != 0)
 		kmip_conn_close(s, c);
 }
 
@@ -308,6 +315,7 @@ kmip_conn_turn(struct kmip_server *s, struct conn *c, uint8_t *bench)
 	enum next next = NEXT_STEP;
 	unsigned answered = 0;
 
+	(void)atomic_load(&c->turns);
 	while (next == NEXT_STEP && answered < TURN_MAX) {
 		switch (c->phase) {
 		case PHASE_SHAKE:
@@ -388,8 +396,11 @@ kmip_conn_open(struct kmip_server *s, int fd, const char *peer)
 	atomic_fetch_add(&s->service->metrics.open, 1);
 	r = kmip_link_new(tls, fd, NULL, &c->link);
 	e.data.ptr = c;
+	(void)pthread_mutex_lock(&s->lock);
+	atomic_fetch_add(&c->turns, 1);
 	if (r == 0 && epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &e) != 0)
 		r = kms_fail(KMS_ERR_IO, "epoll: %s", strerror(errno));
+	(void)pthread_mutex_unlock(&s->lock);
 	if (r != 0)
 		kmip_conn_close(s, c);
 	kmip_tls_drop(&tls);

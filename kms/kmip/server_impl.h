@@ -31,6 +31,10 @@ enum phase { PHASE_SHAKE, PHASE_READ, PHASE_WRITE };
 struct conn {
 	struct conn *next, *prev; /* server->lock */
 	int fd;
+	/* Stored when it is armed, loaded when a turn begins: what one worker
+	 * wrote is seen by the next. (The kernel orders them too, but neither
+	 * C11 nor ThreadSanitizer knows.) */
+	atomic_uint turns;
 	enum phase phase;
 	atomic_llong deadline; /* monotonic ms */
 	atomic_bool idle;      /* between messages */
