@@ -138,6 +138,9 @@ F_sense = tape base
 F_wire = tape base
 F_vtaped = vtape tape base
 F_vdrive = vtape tape base
+F_kmip = kmip kms base
+F_kmip_batch = kmip kms base
+F_kmip_cert = kmip kms base
 define fuzz
 $(O)/test/replay-$1: $(call obj,tests/fuzz/fuzz_$1.c tests/fuzz/begin.c tests/fuzz/replay.c $(SRC_tlib)) $(foreach d,$(F_$1),$(call lib,$d))
 	@mkdir -p $$(@D)
