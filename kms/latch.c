@@ -1,6 +1,5 @@
 #include "kms/latch.h"
 
-#include <errno.h>
 #include <time.h>
 
 int64_t
@@ -61,7 +60,7 @@ kms_latch_share(struct kms_latch *l, int64_t deadline)
 	int r = 0;
 
 	pthread_mutex_lock(&l->mutex);
-	while ((l->alone || l->waiting > 0) && r != ETIMEDOUT)
+	while ((l->alone || l->waiting > 0) && r == 0)
 		r = pthread_cond_timedwait(&l->moved, &l->mutex, &t);
 	got = !l->alone && l->waiting == 0;
 	if (got)
@@ -79,7 +78,7 @@ kms_latch_alone(struct kms_latch *l, int64_t deadline)
 
 	pthread_mutex_lock(&l->mutex);
 	l->waiting++;
-	while ((l->alone || l->sharing > 0) && r != ETIMEDOUT)
+	while ((l->alone || l->sharing > 0) && r == 0)
 		r = pthread_cond_timedwait(&l->moved, &l->mutex, &t);
 	l->waiting--;
 	got = !l->alone && l->sharing == 0;

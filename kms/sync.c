@@ -175,6 +175,16 @@ kms_sync_reload(struct kms_store *s)
 	return r;
 }
 
+/* A connection that failed is not used again: the next who comes opens the
+ * file anew, so that a service outlives a disk that was away. */
+static int
+doubt(struct kms_store *s, int r)
+{
+	if (r == KMS_ERR_IO)
+		s->trust = KMS_STORE_UNKNOWN;
+	return r;
+}
+
 /* Has anybody else written, or put another file in its place? */
 static int
 look(struct kms_store *s)
@@ -189,7 +199,7 @@ look(struct kms_store *s)
 	r = kms_rows_changed(s->rows, &changed);
 	if (r == 0 && changed)
 		s->trust = KMS_STORE_BEHIND;
-	return r;
+	return doubt(s, r);
 }
 
 static int
@@ -239,7 +249,7 @@ view_begin(struct kms_store *s, int64_t deadline)
 			return busy(s);
 	}
 	if (s->viewers == 0) {
-		r = kms_rows_begin_read(s->rows);
+		r = doubt(s, kms_rows_begin_read(s->rows));
 		if (r != 0)
 			return r;
 		s->view_since = kms_latch_now();
@@ -325,7 +335,7 @@ try_enter_write(struct kms_store *s)
 	if (r == 0)
 		r = refresh_alone(s);
 	if (r == 0)
-		r = kms_rows_begin_write(s->rows);
+		r = doubt(s, kms_rows_begin_write(s->rows));
 	if (r != 0)
 		return r;
 	r = look(s); /* again: between the two another may have committed */
