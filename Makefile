@@ -12,7 +12,7 @@
 PKG_BUILD = gcc libc6-dev make pkg-config libp11-dev libp11-kit-dev \
 	libssl-dev libsqlite3-dev libsgutils2-dev libjansson-dev libinih-dev \
 	libqrencode-dev libsystemd-dev
-PKG_TEST  = softhsm2 check openssl mt-st tar strace sg3-utils stenc
+PKG_TEST  = softhsm2 check openssl mt-st tar strace sg3-utils stenc opensc
 PKG_LINT  = clang clang-format clang-tidy cppcheck shellcheck universal-ctags
 PKG_DEEP  = valgrind libclang-rt-dev
 
@@ -61,8 +61,8 @@ SRC_preload := $(wildcard tape/virtual/preload*.c)
 SRC_vtape := $(filter-out $(SRC_preload),$(wildcard tape/virtual/*.c))
 MAINS     := p11kms p11kmsutil p11kmsdrive vtaped
 SRC_tools := $(filter-out $(MAINS:%=tools/%.c),$(wildcard tools/*.c))
-# p11fault is a PKCS#11 module of its own, loaded by tests.
-SRC_tlib  := $(filter-out tests/lib/p11fault.c,$(wildcard tests/lib/*.c))
+# These two are libraries of their own, loaded by tests.
+SRC_tlib  := $(filter-out tests/lib/p11fault.c tests/lib/memscan.c,$(wildcard tests/lib/*.c))
 
 obj = $(patsubst %.c,$(O)/obj/%.o,$1)
 lib = $(if $(SRC_$1),$(O)/lib$1.a)
@@ -118,6 +118,12 @@ $(foreach u,$(UNITS),$(eval $(call unit,$u)))
 $(O)/test/p11fault.so: tests/lib/p11fault.c
 	@mkdir -p $(@D)
 	$(CC) -I. -D_GNU_SOURCE $(WARN) $(PC_CFLAGS) -fPIC -O2 -g -shared -Wl,-z,nodelete -o $@ $< -ldl -pthread
+
+# Preloaded into the programs by tests/cli/secrets_in_memory.sh.
+$(O)/test/memscan.so: tests/lib/memscan.c
+	@mkdir -p $(@D)
+	$(SAY) "  LD  $@"
+	$(Q)$(CC) -I. -D_GNU_SOURCE $(WARN) -fPIC -O2 -g -shared -o $@ $< -ldl
 
 $(O)/test/test-hsm: | $(O)/test/p11fault.so
 
@@ -195,7 +201,7 @@ $(O)/bench/bench_create.run: $(O)/bench/bench_create
 # deps, then a new make: what pkg-config said above was said before it.
 AGAIN = $(MAKE) --no-print-directory
 ASAN_BUILD = $(O)/asan
-TESTED = all unit $(FUZZ:%=$(O)/test/replay-%)
+TESTED = all unit $(O)/test/memscan.so $(FUZZ:%=$(O)/test/replay-%)
 
 # (make itself sets LINT to "lint")
 deps:
