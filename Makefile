@@ -194,6 +194,10 @@ $(O)/bench/bench_release.run: $(O)/bench/bench_release
 	@mkdir -p $(BENCH_DIR)
 	@$(call BENCH_TOKEN,release) && $< $(BENCH_DIR)/release
 
+$(O)/bench/bench_kmip.run: $(O)/bench/bench_kmip
+	@mkdir -p $(BENCH_DIR)
+	@$(call BENCH_TOKEN,kmip) && $< $(BENCH_DIR)/kmip
+
 $(O)/bench/bench_create.run: $(O)/bench/bench_create
 	@mkdir -p $(BENCH_DIR)
 	@$(call BENCH_TOKEN,create) && $< $(BENCH_DIR)/create
