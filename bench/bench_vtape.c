@@ -112,6 +112,9 @@ bare_run(const char *dir)
 	if (fd < 0 || socketpair(AF_UNIX, SOCK_STREAM, 0, sv) < 0 ||
 	    EVP_EncryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, NULL) != 1)
 		die(path);
+	/* As wide as wire_connect asks for. */
+	int room = 1024 * 1024;
+	(void)setsockopt(sv[1], SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 	double start = now();
 	pid_t pid = sender_start(sv[1]);
 	for (unsigned i = 0; i < BLOCKS; i++) {

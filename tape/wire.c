@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define SEND_BUFFER (1024 * 1024)
+
 static const uint8_t magic[3] = {'V', 'T', '1'};
 
 static void
@@ -192,6 +194,10 @@ wire_connect(const char *path)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -1;
+	/* Room for a usual block, so that sending it is one step; the system
+	 * gives what it allows. */
+	int room = SEND_BUFFER;
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 	int n;
 	do
 		n = connect(fd, (const struct sockaddr *)&a, sizeof(a));

@@ -16,7 +16,7 @@
 #include "tape/virtual/vdrive_tde.h"
 #include "tape/wire.h"
 
-enum { SPOUT = 0xB5 };
+enum { SPOUT = 0xB5, REPLY_BUFFER = 1024 * 1024 };
 
 struct client {
 	int fd;
@@ -178,6 +178,9 @@ client_accept(struct vt_server *s)
 		free(c);
 		return;
 	}
+	/* As in wire_connect: a usual block goes out in one step. */
+	int room = REPLY_BUFFER;
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 	c->fd = fd;
 	s->client[i] = c;
 }
