@@ -198,6 +198,10 @@ $(O)/bench/bench_kmip.run: $(O)/bench/bench_kmip
 	@mkdir -p $(BENCH_DIR)
 	@$(call BENCH_TOKEN,kmip) && $< $(BENCH_DIR)/kmip
 
+$(O)/bench/bench_hsm.run: $(O)/bench/bench_hsm
+	@mkdir -p $(BENCH_DIR)
+	@$(call BENCH_TOKEN,hsm) && $< $(BENCH_DIR)/hsm
+
 $(O)/bench/bench_create.run: $(O)/bench/bench_create
 	@mkdir -p $(BENCH_DIR)
 	@$(call BENCH_TOKEN,create) && $< $(BENCH_DIR)/create

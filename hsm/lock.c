@@ -36,10 +36,7 @@ hsm_lock_new(const char *dir, unsigned wait_ms, struct hsm_lock **out)
 	k = calloc(1, sizeof(*k));
 	if (k == NULL)
 		return kms_fail(KMS_ERR_MEMORY, "token lock: out of memory");
-	if (hsm_wait_init(&k->mutex, &k->freed) != 0) {
-		free(k);
-		return KMS_ERR_MEMORY;
-	}
+	hsm_wait_init(&k->mutex, &k->freed);
 	k->wait_ms = wait_ms;
 	k->fd = -1;
 	memcpy(k->dir, dir, strlen(dir) + 1);
@@ -107,21 +104,22 @@ explain(const struct hsm_lock *k, int r)
 static int
 take_locked(struct hsm_lock *k)
 {
-	struct timespec end = hsm_wait_deadline(k->wait_ms);
+	struct timespec end;
+	int timeout = 0;
 
 	if (k->depth > 0 && pthread_equal(k->owner, pthread_self())) {
 		k->depth++;
 		return 0;
 	}
-	while (k->depth > 0) {
-		if (pthread_cond_timedwait(&k->freed, &k->mutex, &end) == 0)
-			continue;
-		if (k->depth > 0)
-			return kms_fail(KMS_ERR_BUSY,
-			    "token lock: held by another thread for over %u "
-			    "ms; try again",
-			    k->wait_ms);
-	}
+	if (k->depth > 0)
+		end = hsm_wait_deadline(k->wait_ms);
+	while (k->depth > 0 && timeout == 0)
+		timeout = pthread_cond_timedwait(&k->freed, &k->mutex, &end);
+	if (k->depth > 0)
+		return kms_fail(KMS_ERR_BUSY,
+		    "token lock: held by another thread for over %u ms; try "
+		    "again",
+		    k->wait_ms);
 	k->owner = pthread_self();
 	k->depth = 1;
 	return 0;

@@ -1,15 +1,19 @@
 #include "hsm/pool.h"
 
+#include <stdint.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <sys/mman.h>
 
 #include "hsm/ckr.h"
 #include "hsm/wait.h"
 
+/* The kernel rounds it up to a page. */
+#define HERE_LEN 1u
+
 /* mutex guards all below it. open counts idle sessions and those out. */
 struct hsm_pool {
 	unsigned max, wait_ms;
-	pid_t pid;
+	uint8_t *here; /* 1, in a page that fork(2) wipes in the child */
 	pthread_mutex_t mutex;
 	pthread_cond_t changed;
 	CK_FUNCTION_LIST *f;
@@ -52,35 +56,56 @@ hsm_session_close(struct hsm_session *s)
 	s->h = CK_INVALID_HANDLE;
 }
 
+static int
+map_here(struct hsm_pool *p)
+{
+	void *page = mmap(NULL, HERE_LEN, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (page == MAP_FAILED)
+		return kms_fail(KMS_ERR_MEMORY, "session pool: out of memory");
+	p->here = page;
+	if (madvise(page, HERE_LEN, MADV_WIPEONFORK) != 0)
+		return kms_fail(KMS_ERR_INTERNAL,
+		    "session pool: the kernel cannot wipe a page on fork");
+	*p->here = 1;
+	return 0;
+}
+
 int
 hsm_pool_new(unsigned max, unsigned wait_ms, struct hsm_pool **out)
 {
 	struct hsm_pool *p;
+	int r;
 
 	*out = NULL;
 	p = calloc(1, sizeof(*p) + max * sizeof(p->handle[0]));
 	if (p == NULL)
 		return kms_fail(KMS_ERR_MEMORY, "session pool: out of memory");
-	if (hsm_wait_init(&p->mutex, &p->changed) != 0) {
-		free(p);
-		return KMS_ERR_MEMORY;
-	}
+	hsm_wait_init(&p->mutex, &p->changed);
 	p->max = max;
 	p->wait_ms = wait_ms;
-	p->pid = getpid();
 	p->drained = true;
+	r = map_here(p);
+	if (r != 0)
+		hsm_pool_free(&p);
 	*out = p;
-	return 0;
+	return r;
 }
 
 void
 hsm_pool_free(struct hsm_pool **pool)
 {
+	struct hsm_pool *p;
+
 	if (pool == NULL || *pool == NULL)
 		return;
-	(void)pthread_cond_destroy(&(*pool)->changed);
-	(void)pthread_mutex_destroy(&(*pool)->mutex);
-	free(*pool);
+	p = *pool;
+	(void)pthread_cond_destroy(&p->changed);
+	(void)pthread_mutex_destroy(&p->mutex);
+	if (p->here != NULL)
+		(void)munmap(p->here, HERE_LEN);
+	free(p);
 	*pool = NULL;
 }
 
@@ -90,21 +115,33 @@ none_free(const struct hsm_pool *p)
 	return p->drained || (p->idle == 0 && p->open >= p->max);
 }
 
+/* Off the straight path: the clock is not cheap everywhere. */
+static int
+wait_locked(struct hsm_pool *p)
+{
+	struct timespec end = hsm_wait_deadline(p->wait_ms);
+	int timeout = 0;
+
+	while (none_free(p) && timeout == 0)
+		timeout = pthread_cond_timedwait(&p->changed, &p->mutex, &end);
+	if (!none_free(p))
+		return 0;
+	return kms_fail(KMS_ERR_BUSY,
+	    "token: no session came free in %u ms (%u are at work); try again",
+	    p->wait_ms, p->open);
+}
+
 /* Waits for room, then counts the caller's session as out: an idle one, or
  * (*fresh) one that the caller opens without the mutex. */
 static int
 reserve_locked(struct hsm_pool *p, struct hsm_session *s, bool *fresh)
 {
-	struct timespec end = hsm_wait_deadline(p->wait_ms);
+	int r;
 
-	while (none_free(p)) {
-		if (pthread_cond_timedwait(&p->changed, &p->mutex, &end) == 0)
-			continue;
-		if (none_free(p))
-			return kms_fail(KMS_ERR_BUSY,
-			    "token: no session came free in %u ms (%u are at "
-			    "work); try again",
-			    p->wait_ms, p->open);
+	if (none_free(p)) {
+		r = wait_locked(p);
+		if (r != 0)
+			return r;
 	}
 	s->f = p->f;
 	s->slot = p->slot;
@@ -183,7 +220,7 @@ hsm_pool_acquire(struct hsm_pool *p, bool alone, struct hsm_session *s)
 	int r;
 
 	*s = (struct hsm_session){.rv = CKR_OK};
-	if (getpid() != p->pid)
+	if (*p->here == 0)
 		return kms_fail(KMS_ERR_TOKEN,
 		    "token: used in a forked child; a child must open its own");
 	r = acquire(p, s);

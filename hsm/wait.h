@@ -8,9 +8,7 @@
 #include <pthread.h>
 #include <time.h>
 
-#include "kms/base/err.h"
-
-int hsm_wait_init(pthread_mutex_t *, pthread_cond_t *) KMS_MUST;
+void hsm_wait_init(pthread_mutex_t *, pthread_cond_t *);
 struct timespec hsm_wait_deadline(unsigned ms);
 /* For a try again: lets ms go by. */
 void hsm_wait_nap(unsigned ms);
