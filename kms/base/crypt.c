@@ -380,6 +380,45 @@ kms_kcv(const struct kms_secret *key, uint8_t out[8])
 	return r;
 }
 
+static const EVP_CIPHER *
+wrap_cipher(size_t len)
+{
+	switch (len) {
+	case 16:
+		return EVP_aes_128_wrap();
+	case 24:
+		return EVP_aes_192_wrap();
+	case 32:
+		return EVP_aes_256_wrap();
+	}
+	return NULL;
+}
+
+int
+kms_keywrap(const struct kms_secret *kek, const void *in, size_t len,
+    uint8_t *out)
+{
+	const EVP_CIPHER *cipher = wrap_cipher(kms_secret_len(kek));
+	EVP_CIPHER_CTX *ctx;
+	int n = 0, r = 0;
+
+	if (cipher == NULL || len < 16 || len % 8 != 0 || len > INT_MAX - 8)
+		return kms_fail(KMS_ERR_USAGE,
+		    "AES key wrap: %zu bytes under a key of %zu", len,
+		    kms_secret_len(kek));
+	ctx = EVP_CIPHER_CTX_new();
+	if (ctx == NULL)
+		return kms_crypt_fail("EVP_CIPHER_CTX_new");
+	EVP_CIPHER_CTX_set_flags(ctx, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
+	if (EVP_EncryptInit_ex(ctx, cipher, NULL, kms_secret_bytes(kek),
+		NULL) != 1 ||
+	    EVP_EncryptUpdate(ctx, out, &n, in, (int)len) != 1 ||
+	    n != (int)len + 8)
+		r = kms_crypt_fail("AES key wrap");
+	EVP_CIPHER_CTX_free(ctx);
+	return r;
+}
+
 int
 kms_random(void *out, size_t len)
 {

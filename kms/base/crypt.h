@@ -69,6 +69,13 @@ int kms_sha256(const void *, size_t, uint8_t out[32]) KMS_MUST;
 extern const uint8_t kms_kcv_block[16];
 int kms_kcv(const struct kms_secret *key, uint8_t out[8]) KMS_MUST;
 
+/*
+ * AES key wrap (RFC 3394) for somebody else's use: kek of 16, 24 or 32 bytes,
+ * len a multiple of 8, at least 16; out: len + 8 bytes. USAGE otherwise.
+ */
+int kms_keywrap(const struct kms_secret *kek, const void *in, size_t len,
+    uint8_t *out) KMS_MUST;
+
 /* RAND_bytes, and RAND_priv_bytes into a secret. */
 int kms_random(void *, size_t) KMS_MUST;
 int kms_random_secret(size_t len, struct kms_secret **) KMS_MUST;

@@ -6,14 +6,17 @@
 
 #include "kms/kmip/op.h"
 #include "kms/kmip/reason.h"
+#include "kms/kmip/wrap.h"
 #include "kms/release.h"
 
 #define TAG(id) KMIP_TAG_##id
-#define FRAME_MAX 512u /* of an object, around its bytes */
+#define FRAME_MAX 768u /* of an object, around its bytes */
 
 struct getting {
 	struct kmip_item uid;
 	uint32_t format; /* wanted; 0: whatever it is in */
+	bool wrapped;
+	struct kmip_wrap wrap; /* by another key, if wrapped */
 	struct kms_tag tag;
 	struct kmip_stored stored;
 	struct kmip_view view;  /* stored borrows from it, when it was read */
@@ -38,10 +41,9 @@ read_request(struct kmip_batch *b, struct kmip_work *w, struct getting *g)
 	if (r == 0 && compression.type != 0)
 		r = kmip_fail(KEY_COMPRESSION_TYPE_NOT_SUPPORTED,
 		    "Key Compression Type: for no object here");
-	if (r == 0 && wrapping.type != 0)
-		r = kmip_fail(FEATURE_NOT_SUPPORTED,
-		    "Key Wrapping Specification: keys are handed out in "
-		    "clear, within TLS");
+	g->wrapped = wrapping.type != 0;
+	if (r == 0 && g->wrapped)
+		r = kmip_wrap_read(&g->wrap, &wrapping, b->minor);
 	if (r == 0 && format.type != 0)
 		r = kmip_ttlv_enum(&format, &g->format);
 	return r == 0 ? kmip_op_tag(b, &g->uid, &g->tag) : r;
@@ -110,17 +112,27 @@ release(struct kmip_batch *b, struct getting *g)
 	return r;
 }
 
-static void
-put_key_block(struct kms_wr *wr, const struct getting *g, const uint8_t *p,
-    size_t len)
+static int
+check_wrapped(const struct getting *g)
 {
-	const struct kmip_stored *s = &g->stored;
-	uint32_t format = g->format == 0 ? s->format : g->format;
-	size_t block, value, material;
+	if (!g->wrapped)
+		return 0;
+	if (g->stored.type != KMIP_OBJECT_SYMMETRIC_KEY &&
+	    g->stored.type != KMIP_OBJECT_SECRET_DATA)
+		return kmip_fail(FEATURE_NOT_SUPPORTED,
+		    "Key Wrapping Specification: only keys and secrets are "
+		    "wrapped");
+	if (g->format == KMIP_FORMAT_TRANSPARENT_SYMMETRIC_KEY)
+		return kmip_fail(KEY_FORMAT_TYPE_NOT_SUPPORTED,
+		    "Key Format Type: keys are wrapped in Raw format");
+	return 0;
+}
 
-	block = kmip_ttlv_begin(wr, TAG(KEY_BLOCK));
-	kmip_ttlv_put_enum(wr, TAG(KEY_FORMAT_TYPE), format);
-	value = kmip_ttlv_begin(wr, TAG(KEY_VALUE));
+static void
+put_key_value(struct kms_wr *wr, uint32_t format, const uint8_t *p, size_t len)
+{
+	size_t value = kmip_ttlv_begin(wr, TAG(KEY_VALUE)), material;
+
 	if (format == KMIP_FORMAT_TRANSPARENT_SYMMETRIC_KEY) {
 		material = kmip_ttlv_begin(wr, TAG(KEY_MATERIAL));
 		kmip_ttlv_put_bytes(wr, TAG(KEY), p, len);
@@ -129,40 +141,64 @@ put_key_block(struct kms_wr *wr, const struct getting *g, const uint8_t *p,
 		kmip_ttlv_put_bytes(wr, TAG(KEY_MATERIAL), p, len);
 	}
 	kmip_ttlv_end(wr, value);
+}
+
+static int
+put_key_block(struct kms_wr *wr, unsigned minor, const struct getting *g,
+    const struct kms_secret *bytes)
+{
+	const struct kmip_stored *s = &g->stored;
+	uint32_t format = g->format == 0 ? s->format : g->format;
+	size_t len = kms_secret_len(bytes), block;
+	int r = 0;
+
+	block = kmip_ttlv_begin(wr, TAG(KEY_BLOCK));
+	kmip_ttlv_put_enum(wr, TAG(KEY_FORMAT_TYPE), format);
+	if (g->wrapped)
+		r = kmip_wrap_put_value(&g->wrap, wr, kms_secret_bytes(bytes),
+		    len);
+	else
+		put_key_value(wr, format, kms_secret_bytes(bytes), len);
 	if (s->algorithm != 0)
 		kmip_ttlv_put_enum(wr, TAG(CRYPTOGRAPHIC_ALGORITHM),
 		    s->algorithm);
 	if (s->bits != 0)
 		kmip_ttlv_put_int(wr, TAG(CRYPTOGRAPHIC_LENGTH),
 		    (int32_t)s->bits);
+	if (g->wrapped)
+		kmip_wrap_put_data(&g->wrap, minor, wr);
 	kmip_ttlv_end(wr, block);
+	return r;
 }
 
-static void
-put_object(struct kms_wr *wr, const struct getting *g, const uint8_t *p,
-    size_t len)
+static int
+put_object(struct kms_wr *wr, unsigned minor, const struct getting *g,
+    const struct kms_secret *bytes)
 {
 	size_t at;
+	int r = 0;
 
 	switch (g->stored.type) {
 	case KMIP_OBJECT_OPAQUE_OBJECT:
 		at = kmip_ttlv_begin(wr, TAG(OPAQUE_OBJECT));
 		kmip_ttlv_put_enum(wr, TAG(OPAQUE_DATA_TYPE),
 		    g->stored.subtype);
-		kmip_ttlv_put_bytes(wr, TAG(OPAQUE_DATA_VALUE), p, len);
+		kmip_ttlv_put_bytes(wr, TAG(OPAQUE_DATA_VALUE),
+		    kms_secret_bytes(bytes), kms_secret_len(bytes));
 		break;
 	case KMIP_OBJECT_SECRET_DATA:
 		at = kmip_ttlv_begin(wr, TAG(SECRET_DATA));
 		kmip_ttlv_put_enum(wr, TAG(SECRET_DATA_TYPE),
 		    g->stored.subtype);
-		put_key_block(wr, g, p, len);
+		r = put_key_block(wr, minor, g, bytes);
 		break;
 	default:
 		at = kmip_ttlv_begin(wr, TAG(SYMMETRIC_KEY));
-		put_key_block(wr, g, p, len);
+		r = put_key_block(wr, minor, g, bytes);
 		break;
 	}
 	kmip_ttlv_end(wr, at);
+	return r;
 }
 
 static int
@@ -181,8 +217,9 @@ answer(struct kmip_batch *b, struct kmip_work *w, const struct getting *g)
 	    kms_secret_len(w->secret));
 	kmip_ttlv_put_enum(&wr, TAG(OBJECT_TYPE), g->stored.type);
 	kmip_ttlv_put_text(&wr, TAG(UNIQUE_IDENTIFIER), uid);
-	put_object(&wr, g, kms_secret_bytes(bytes), kms_secret_len(bytes));
-	r = kms_wr_check(&wr, "object");
+	r = put_object(&wr, b->minor, g, bytes);
+	if (r == 0)
+		r = kms_wr_check(&wr, "object");
 	w->secret_len = wr.len;
 	memcpy(b->placeholder, uid, sizeof(uid));
 	return r;
@@ -233,11 +270,16 @@ kmip_op_get(struct kmip_batch *b, struct kmip_work *w)
 	if (r == 0)
 		r = check_format(&g);
 	if (r == 0)
+		r = check_wrapped(&g);
+	if (r == 0 && g.wrapped)
+		r = kmip_wrap_open(b, &g.wrap);
+	if (r == 0)
 		r = release(b, &g);
 	if (r == 0)
 		r = answer(b, w, &g);
 	if (r == 0)
 		note_fetched(b, &g);
+	kmip_wrap_clear(&g.wrap);
 	kms_secret_free(&g.object);
 	kms_secret_free(&g.key);
 	kmip_view_clear(&g.view);

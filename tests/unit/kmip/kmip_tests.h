@@ -18,6 +18,8 @@ TCase *test_find(void);
 TCase *test_profile(void);
 TCase *test_authz(void);
 TCase *test_server(void);
+TCase *test_stored(void);
+TCase *test_wrap(void);
 
 /* Bytes written as hex with blanks; returns how many. Aborts when not hex. */
 size_t hex(const char *text, uint8_t *out, size_t cap);

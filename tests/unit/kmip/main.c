@@ -20,7 +20,9 @@ main(void)
 	suite_add_tcase(s, test_reason());
 	suite_add_tcase(s, test_ttlv());
 	suite_add_tcase(s, test_msg());
+	suite_add_tcase(s, test_stored());
 	suite_add_tcase(s, test_object());
+	suite_add_tcase(s, test_wrap());
 	suite_add_tcase(s, test_state());
 	suite_add_tcase(s, test_batch());
 	suite_add_tcase(s, test_attr());

@@ -188,7 +188,8 @@ talk_begin(struct talk *t, unsigned minor)
 	memset(t, 0, sizeof(*t));
 	t->req = calloc(1, sizeof(*t->req));
 	t->res = calloc(1, sizeof(*t->res));
-	ck_assert(t->req != NULL && t->res != NULL);
+	t->payload = calloc(KMIP_BATCH_MAX, sizeof(*t->payload));
+	ck_assert(t->req != NULL && t->res != NULL && t->payload != NULL);
 	t->req->minor = minor;
 }
 
@@ -241,6 +242,7 @@ talk_end(struct talk *t)
 	for (i = 0; i < t->req->n; i++)
 		kms_wr_free(&t->payload[i]);
 	kmip_reply_clear(&t->reply);
+	free(t->payload);
 	free(t->req);
 	free(t->res);
 }

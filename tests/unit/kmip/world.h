@@ -48,7 +48,7 @@ void world_view(struct world *, const char *uid, struct kms_key_view *);
 /* One message and its answer. */
 struct talk {
 	struct kmip_request *req;
-	struct kms_wr payload[KMIP_BATCH_MAX];
+	struct kms_wr *payload; /* one an item */
 	struct kmip_reply reply;
 	struct kmip_response *res;
 };
