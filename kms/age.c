@@ -2,6 +2,21 @@
 
 #include <string.h>
 
+/* An anchor under the file key before this one counts for one thing only:
+ * that the change after it is the one that replaced the key. */
+static int
+compare_old(struct kms_store *s, const struct kms_anchor *held, size_t n,
+    const struct kms_root *root)
+{
+	int r;
+
+	r = kms_anchor_compare(held, n, s->old_anchor_key, root, &s->anchor,
+	    &s->verdict);
+	if (r == 0 && s->verdict != KMS_ANCHOR_HEALS)
+		s->verdict = KMS_ANCHOR_INVALID;
+	return r;
+}
+
 int
 kms_age_compare(struct kms_store *s, const struct kms_root *root)
 {
@@ -20,8 +35,12 @@ kms_age_compare(struct kms_store *s, const struct kms_root *root)
 		n = 0; /* another token, which takes none: no anchor either */
 	else if (r != 0)
 		return r;
-	return kms_anchor_compare(held, n, s->anchor_key, root, &s->anchor,
+	r = kms_anchor_compare(held, n, s->anchor_key, root, &s->anchor,
 	    &s->verdict);
+	if (r == 0 && s->verdict == KMS_ANCHOR_INVALID &&
+	    s->old_anchor_key != NULL)
+		r = compare_old(s, held, n, root);
+	return r;
 }
 
 int

@@ -70,6 +70,33 @@ put_header(struct kms_tx *tx)
 	    tx->header_body.len, tx->next.header_sha256);
 }
 
+/* The HMK whose file key seals the root of this change. */
+static uint16_t
+root_slot(const struct kms_tx *tx)
+{
+	struct kms_header *h = tx->header != NULL ? tx->header
+						  : tx->store->header;
+	const struct kms_header_slot *hmk;
+
+	hmk = kms_header_find(h, KMS_ROLE_HMK, KMS_SLOT_CURRENT);
+	return hmk == NULL ? 0 : hmk->slot.no;
+}
+
+/* The change that ends a rotation seals its root under the new file key, and
+ * what was counted as the next one's seals is the current one's. */
+static int
+use_root_key(struct kms_tx *tx)
+{
+	struct kms_store *s = tx->store;
+	uint16_t slot = root_slot(tx);
+
+	if (s->next_hmk != 0 && slot == s->next_hmk) {
+		tx->next.seals = tx->next.seals_next;
+		tx->next.seals_next = 0;
+	}
+	return kms_seal_use(s->seal, slot);
+}
+
 static int
 put_root(struct kms_tx *tx, uint8_t gcm[16])
 {
@@ -82,6 +109,9 @@ put_root(struct kms_tx *tx, uint8_t gcm[16])
 	unsigned kind;
 	int r;
 
+	r = use_root_key(tx);
+	if (r != 0)
+		return r;
 	for (kind = KMS_KIND_GROUP; kind <= KMS_KINDS; kind++)
 		next->count[kind] = kms_directory_count(s->dir, kind);
 	next->seals++;
@@ -100,6 +130,8 @@ put_root(struct kms_tx *tx, uint8_t gcm[16])
 	}
 	kms_wr_free(&sealed);
 	kms_wr_free(&plain);
+	if (s->next_hmk != 0 && r == 0)
+		r = kms_seal_use(s->seal, s->next_hmk);
 	return r;
 }
 
@@ -142,6 +174,26 @@ commit_rows(struct kms_store *s)
 	return r;
 }
 
+/* From here on the anchor is the new file key's, where that has changed. */
+static void
+take_header(struct kms_tx *tx)
+{
+	struct kms_store *s = tx->store;
+
+	if (tx->header == NULL)
+		return;
+	pthread_mutex_lock(&s->io);
+	if (s->next_hmk != 0 && root_slot(tx) == s->next_hmk) {
+		kms_secret_free(&s->old_anchor_key);
+		s->old_anchor_key = kms_secret_take(&s->anchor_key);
+		s->anchor_key = kms_secret_take(&s->next_anchor_key);
+		s->next_hmk = 0;
+	}
+	*s->header = *tx->header;
+	s->headers_differ = false;
+	pthread_mutex_unlock(&s->io);
+}
+
 /* Durable, whatever becomes of the anchor now: see kms_tx_commit. Only a new
  * lineage is nothing without its anchor. */
 static int
@@ -150,12 +202,7 @@ take_over(struct kms_tx *tx, const uint8_t gcm[16])
 	struct kms_store *s = tx->store;
 	int r, anchor = 0;
 
-	if (tx->header != NULL) {
-		pthread_mutex_lock(&s->io);
-		*s->header = *tx->header;
-		s->headers_differ = false;
-		pthread_mutex_unlock(&s->io);
-	}
+	take_header(tx);
 	r = kms_age_put(s, &tx->next);
 	if (r != 0 && tx->new_lineage)
 		anchor = kms_fail_add(r,

@@ -80,55 +80,112 @@ unwrap_with(struct kms_store *s, const struct kms_slot *slot,
 	return r;
 }
 
+/* One HMK, its file key, and what is derived from that. */
 static int
-open_file_key(struct kms_store *s)
+add_file_key(struct kms_store *s, const struct kms_header_slot *hmk,
+    struct kms_secret **anchor_key)
 {
 	struct kms_secret *file_key = NULL;
-	struct kms_header_slot *hmk;
 	int r;
 
-	hmk = kms_header_find(s->header, KMS_ROLE_HMK, KMS_SLOT_CURRENT);
-	if (hmk == NULL)
-		return kms_fail(KMS_ERR_DAMAGED, "header: no current HMK");
 	r = check_master(s, &hmk->slot);
 	if (r == 0)
 		r = unwrap_with(s, &hmk->slot, &hmk->file_key, &file_key);
-	if (r != 0)
-		goto out;
-	kms_seal_free(&s->seal);
-	kms_secret_free(&s->anchor_key);
-	r = kms_seal_new(s->header->uuid, &s->seal);
 	if (r == 0)
 		r = kms_seal_add(s->seal, hmk->slot.no, file_key, true);
+	kms_secret_free(anchor_key);
 	if (r == 0)
-		r = kms_anchor_key(file_key, &s->anchor_key);
-out:
+		r = kms_anchor_key(file_key, anchor_key);
 	kms_secret_free(&file_key);
 	return r;
 }
 
+/* Only for its anchor key; where it does not open there is none. */
+static void
+open_old_anchor_key(struct kms_store *s)
+{
+	const struct kms_header_slot *old = NULL, *at;
+	struct kms_secret *file_key = NULL;
+	size_t i;
+
+	kms_secret_free(&s->old_anchor_key);
+	for (i = 0; i < s->header->n; i++) {
+		at = &s->header->slot[i];
+		if (at->slot.role == KMS_ROLE_HMK &&
+		    at->slot.place == KMS_SLOT_SUPERSEDED &&
+		    (old == NULL || at->slot.no > old->slot.no))
+			old = at;
+	}
+	if (old == NULL)
+		return;
+	if (s->sealer->unwrap(s->sealer, &old->slot, &old->file_key,
+		&file_key) != 0 ||
+	    kms_anchor_key(file_key, &s->old_anchor_key) != 0)
+		kms_err_clear();
+	kms_secret_free(&file_key);
+}
+
+/* During a rotation rows lie under either file key, the root still under the
+ * current one; what is sealed now is sealed under the next. */
 static int
-prove_kpk(struct kms_store *s, const struct kms_root *root)
+open_file_key(struct kms_store *s)
+{
+	const struct kms_header_slot *hmk, *next;
+	int r;
+
+	hmk = kms_header_find(s->header, KMS_ROLE_HMK, KMS_SLOT_CURRENT);
+	next = kms_header_find(s->header, KMS_ROLE_HMK, KMS_SLOT_NEXT);
+	if (hmk == NULL)
+		return kms_fail(KMS_ERR_DAMAGED, "header: no current HMK");
+	kms_seal_free(&s->seal);
+	kms_secret_free(&s->next_anchor_key);
+	s->next_hmk = 0;
+	open_old_anchor_key(s);
+	r = kms_seal_new(s->header->uuid, &s->seal);
+	if (r == 0)
+		r = add_file_key(s, hmk, &s->anchor_key);
+	if (r != 0 || next == NULL || next->file_key.len == 0)
+		return r;
+	s->next_hmk = next->slot.no;
+	return add_file_key(s, next, &s->next_anchor_key);
+}
+
+static int
+prove_slot(struct kms_store *s, const struct kms_root *root,
+    const struct kms_slot *kpk)
 {
 	struct kms_secret *proof = NULL;
-	struct kms_header_slot *kpk;
 	size_t i;
 	int r;
 
-	kpk = kms_header_find(s->header, KMS_ROLE_KPK, KMS_SLOT_CURRENT);
-	if (kpk == NULL)
-		return kms_fail(KMS_ERR_DAMAGED, "header: no current KPK");
 	for (i = 0; i < root->nproofs; i++) {
-		if (root->proof[i].slot == kpk->slot.no)
+		if (root->proof[i].slot == kpk->no)
 			break;
 	}
 	if (i == root->nproofs)
 		return kms_fail(KMS_ERR_DAMAGED, "root: no proof of KPK '%s'",
-		    kpk->slot.id);
-	r = check_master(s, &kpk->slot);
+		    kpk->id);
+	r = check_master(s, kpk);
 	if (r == 0)
-		r = unwrap_with(s, &kpk->slot, &root->proof[i].wrapped, &proof);
+		r = unwrap_with(s, kpk, &root->proof[i].wrapped, &proof);
 	kms_secret_free(&proof);
+	return r;
+}
+
+/* A next one without a mechanism is planned only: nothing lies under it. */
+static int
+prove_kpk(struct kms_store *s, const struct kms_root *root)
+{
+	const struct kms_header_slot *kpk, *next;
+	int r;
+
+	kpk = kms_header_find(s->header, KMS_ROLE_KPK, KMS_SLOT_CURRENT);
+	next = kms_header_find(s->header, KMS_ROLE_KPK, KMS_SLOT_NEXT);
+	if (kpk == NULL)
+		return kms_fail(KMS_ERR_DAMAGED, "header: no current KPK");
+	r = prove_slot(s, root, &kpk->slot);
+	if (r == 0 && next != NULL && next->slot.mech != KMS_MECH_NONE)
+		r = prove_slot(s, root, &next->slot);
 	return r;
 }
 

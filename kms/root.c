@@ -41,7 +41,8 @@ root_fits(const struct kms_root *root)
 	size_t i, j;
 
 	if (root->generation == 0 || root->next_id <= KMS_ROOT_ID ||
-	    root->seals > KMS_SEALS_MAX || root->nproofs > KMS_SLOTS_MAX)
+	    root->seals > KMS_SEALS_MAX || root->seals_next > KMS_SEALS_MAX ||
+	    root->nproofs > KMS_SLOTS_MAX)
 		return false;
 	for (i = 0; i < root->nproofs; i++) {
 		if (root->proof[i].wrapped.len == 0 ||
@@ -106,6 +107,7 @@ kms_root_encode(const struct kms_root *root, struct kms_wr *wr)
 	kms_wr_u64(wr, root->next_id);
 	kms_wr_u64(wr, (uint64_t)root->time);
 	kms_wr_u64(wr, root->seals);
+	kms_wr_u64(wr, root->seals_next);
 	kms_wr_bytes(wr, root->header_sha256, sizeof(root->header_sha256));
 	kms_wr_bytes(wr, root->previous, sizeof(root->previous));
 	for (i = 1; i <= KMS_KINDS; i++)
@@ -149,6 +151,7 @@ decode_content(struct kms_root *root, struct kms_rd *rd)
 	root->next_id = kms_rd_u64(rd);
 	root->time = (int64_t)kms_rd_u64(rd);
 	root->seals = kms_rd_u64(rd);
+	root->seals_next = kms_rd_u64(rd);
 	kms_rd_copy(rd, root->header_sha256, sizeof(root->header_sha256));
 	kms_rd_copy(rd, root->previous, sizeof(root->previous));
 	for (i = 1; i <= KMS_KINDS; i++)

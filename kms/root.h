@@ -25,7 +25,8 @@ struct kms_root {
 	uint8_t lineage[16];
 	uint64_t generation, next_id;
 	int64_t time;
-	uint64_t seals; /* under the current file key; refused at 2^31 */
+	uint64_t seals;      /* under the current file key; refused at 2^31 */
+	uint64_t seals_next; /* under the next one, while it is rotated to */
 	uint8_t header_sha256[32], previous[32];
 	uint64_t count[KMS_KINDS + 1]; /* by kind */
 	uint8_t sum[16]; /* multiset hash over all rows but this */

@@ -82,6 +82,26 @@ kms_seal_add(struct kms_seal *s, uint16_t slot,
 	return 0;
 }
 
+int
+kms_seal_use(struct kms_seal *s, uint16_t slot)
+{
+	size_t i;
+
+	for (i = 0; i < s->n; i++) {
+		if (s->key[i].slot != slot)
+			continue;
+		s->current = i;
+		return 0;
+	}
+	return kms_fail(KMS_ERR_INTERNAL, "seal: slot %u is not open", slot);
+}
+
+uint16_t
+kms_seal_slot(const struct kms_row *row)
+{
+	return row->len < KMS_SEAL_OVERHEAD ? 0 : kms_get16(row->sealed);
+}
+
 /* Every clear column, so that a row proves where it belongs. */
 static struct kms_bytes
 row_aad(const struct kms_seal *s, const struct kms_row *row, uint16_t slot,

@@ -19,6 +19,10 @@ int kms_seal_new(const uint8_t uuid[16], struct kms_seal **) KMS_MUST;
 /* Adds the file key of an HMK slot; the last added as current seals. */
 int kms_seal_add(struct kms_seal *, uint16_t slot,
     const struct kms_secret *file_key, bool current) KMS_MUST;
+/* From here on that slot's key seals. INTERNAL when it was not added. */
+int kms_seal_use(struct kms_seal *, uint16_t slot) KMS_MUST;
+/* The slot whose file key sealed a row; 0 when it is too short. */
+uint16_t kms_seal_slot(const struct kms_row *);
 void kms_seal_free(struct kms_seal **);
 
 /* out gets the sealed bytes; tag (16 bytes) goes to directory and root. */

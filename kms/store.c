@@ -32,6 +32,8 @@ store_free(struct kms_store *s)
 	kms_sum_free(&s->sum);
 	kms_root_clear(&s->root);
 	kms_secret_free(&s->anchor_key);
+	kms_secret_free(&s->next_anchor_key);
+	kms_secret_free(&s->old_anchor_key);
 	pthread_mutex_destroy(&s->log_lock);
 	pthread_cond_destroy(&s->view_over);
 	pthread_mutex_destroy(&s->io);

@@ -51,6 +51,13 @@ struct kms_store {
 	struct kms_directory *dir;
 	struct kms_sum *sum;
 	struct kms_secret *anchor_key;
+	/* While an HMK is rotated to: its slot (0: none), under whose file key
+	 * every row is sealed from then on, and the anchor key that follows. */
+	uint16_t next_hmk;
+	struct kms_secret *next_anchor_key;
+	/* Of the HMK before, until it is retired: a kill between the last
+	 * COMMIT of a rotation and its anchor leaves one under that. */
+	struct kms_secret *old_anchor_key;
 	enum kms_anchor_verdict verdict; /* when last compared */
 	struct kms_anchor_view anchor;
 	uint64_t holds_id; /* row of the quiesce holds; 0: none yet */

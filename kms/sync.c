@@ -234,6 +234,19 @@ refresh(struct kms_store *s, int64_t deadline)
 	return r;
 }
 
+int
+kms_sync_doubt(struct kms_store *s)
+{
+	int r;
+
+	r = lock_alone(s, kms_sync_now() + s->wait_ms);
+	if (r != 0)
+		return r;
+	s->trust = KMS_STORE_UNKNOWN;
+	pthread_rwlock_unlock(&s->lock);
+	return 0;
+}
+
 /* --- readers ---------------------------------------------------------- */
 
 static int

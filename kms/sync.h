@@ -27,6 +27,9 @@ void kms_sync_leave_write(struct kms_store *);
  * in the same view. ROLLBACK as kms_store_open says. */
 int kms_sync_reload(struct kms_store *) KMS_MUST;
 
+/* The next who enters loads everything anew. */
+int kms_sync_doubt(struct kms_store *) KMS_MUST;
+
 /* One row as the directory knows it, opened and decoded. DAMAGED when the
  * file has another one. Inside a view or a write transaction. */
 int kms_sync_read(struct kms_store *, const struct kms_directory_row *,

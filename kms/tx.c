@@ -9,9 +9,6 @@
 #include "kms/sync.h"
 #include "kms/tx_impl.h"
 
-/* A change of a million keys is not one transaction. */
-#define CHANGES_MAX (1u << 20)
-
 void
 kms_actor_local(struct kms_actor *actor)
 {
@@ -247,106 +244,6 @@ kms_tx_step(struct kms_tx *tx, const struct kms_step *step)
 	tx->alone = step->alone;
 	tx->in_step = true;
 	return 0;
-}
-
-static int
-grow(struct kms_tx *tx)
-{
-	size_t cap = tx->cap == 0 ? 8 : tx->cap * 2;
-	struct kms_change *change;
-
-	if (tx->n < tx->cap)
-		return 0;
-	if (cap > CHANGES_MAX)
-		return kms_fail(KMS_ERR_LIMIT,
-		    "over %u rows in one change; do it in parts", CHANGES_MAX);
-	change = realloc(tx->change, cap * sizeof(*change));
-	if (change == NULL)
-		return kms_fail(KMS_ERR_MEMORY, "change: out of memory");
-	tx->change = change;
-	tx->cap = cap;
-	return 0;
-}
-
-static int
-seal(struct kms_tx *tx, struct kms_record *record, struct kms_change *c)
-{
-	struct kms_wr plain;
-	uint8_t gcm[16];
-	int r;
-
-	if (tx->next.seals >= KMS_SEALS_MAX)
-		return kms_fail(KMS_ERR_LIMIT,
-		    "this file key has sealed all it may; draw a new one with "
-		    "p11kmsutil -modifyhmk");
-	kms_wr_grow(&plain, KMS_SEALED_MAX - KMS_SEAL_OVERHEAD);
-	kms_wr_grow(&c->sealed, KMS_SEALED_MAX);
-	c->row = (struct kms_row){.id = record->id,
-	    .generation = record->generation,
-	    .kind = (uint16_t)record->kind};
-	r = kms_record_encode(record, &plain);
-	if (r == 0)
-		r = kms_seal_row(tx->store->seal, &c->row, plain.p, plain.len,
-		    &c->sealed, gcm);
-	kms_wr_free(&plain);
-	c->row.sealed = c->sealed.p;
-	c->row.len = c->sealed.len;
-	tx->next.seals++;
-	return r;
-}
-
-/* The sum is brought up to date last: directory_put may still refuse. */
-static int
-account(struct kms_tx *tx, struct kms_record *record, struct kms_change *c)
-{
-	struct kms_store *s = tx->store;
-	const struct kms_directory_row *old = &c->was.row;
-	int r;
-
-	r = kms_directory_put(s->dir, &c->row,
-	    kms_load_wants(c->row.kind) ? record : NULL, &c->was);
-	if (r != 0)
-		return r;
-	tx->n++; /* from here on undo takes it back */
-	if (c->was.existed)
-		r = kms_sum_remove(s->sum, old->kind, old->id, old->generation,
-		    old->gcm);
-	if (r == 0)
-		r = kms_sum_add(s->sum, c->row.kind, c->row.id,
-		    c->row.generation, kms_seal_tag(&c->row));
-	if (r == 0)
-		r = kms_load_note(s, record);
-	return r;
-}
-
-int
-kms_tx_apply(struct kms_tx *tx, struct kms_record *record)
-{
-	bool new = record->id == 0;
-	struct kms_change *c;
-	int r;
-
-	r = grow(tx);
-	if (r != 0)
-		return r;
-	c = &tx->change[tx->n];
-	*c = (struct kms_change){0};
-	if (new)
-		record->id = tx->next.next_id;
-	record->generation = tx->next.generation;
-	r = seal(tx, record, c);
-	if (r == 0)
-		r = account(tx, record, c);
-	if (r == 0 && new)
-		tx->next.next_id++;
-	if (r == 0)
-		return 0;
-	tx->broken = true;
-	if (c == &tx->change[tx->n])
-		kms_wr_free(&c->sealed);
-	if (new)
-		record->id = 0;
-	return r;
 }
 
 int

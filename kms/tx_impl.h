@@ -45,6 +45,9 @@ struct kms_tx {
 /* Seals, and brings directory and sum up to date. In commit too, for the
  * rows that no step of the caller's puts. */
 int kms_tx_apply(struct kms_tx *, struct kms_record *) KMS_MUST;
+/* Seals a row again under the file key that seals now; nothing else of it
+ * changes, its generation neither. For a new HMK. */
+int kms_tx_reseal(struct kms_tx *, uint64_t id) KMS_MUST;
 /* Puts the audit row of the step that is open, if it has anything to tell. */
 int kms_tx_close_step(struct kms_tx *) KMS_MUST;
 

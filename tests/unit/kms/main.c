@@ -36,6 +36,7 @@ main(void)
 	suite_add_tcase(s, test_verify());
 	suite_add_tcase(s, test_backup());
 	suite_add_tcase(s, test_bind());
+	suite_add_tcase(s, test_rewrap());
 	suite_add_tcase(s, test_container());
 	sr = srunner_create(s);
 #define X(name) srunner_add_suite(sr, name##_suite());

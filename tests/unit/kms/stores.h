@@ -25,6 +25,7 @@ TCase *test_release(void);
 TCase *test_verify(void);
 TCase *test_backup(void);
 TCase *test_bind(void);
+TCase *test_rewrap(void);
 TCase *test_container(void);
 
 struct stores {

@@ -1,0 +1,296 @@
+/* Rotation of either master key: every key stays the same, whatever it is
+ * interrupted by. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kms/backup.h"
+#include "kms/rewrap.h"
+#include "kms/verify.h"
+#include "tests/unit/kms/failing.h"
+#include "tests/unit/kms/stores.h"
+
+#define KEYS 3u
+static const struct kms_setup_master second = {.id = "second"};
+
+struct keys {
+	struct kms_tag tag[KEYS];
+	uint8_t key[KEYS][32];
+};
+
+static void
+begin(struct stores *t, struct keys *k, bool shared)
+{
+	char name[8];
+	unsigned i;
+
+	stores_new(t, shared);
+	add_group(t, "ENCR_a");
+	for (i = 0; i < KEYS; i++) {
+		snprintf(name, sizeof(name), "k%u", i);
+		add_key(t, "ENCR_a", name, KMS_ACTIVE, &k->tag[i]);
+		release_bytes(t, &k->tag[i], KMS_USE_READ, k->key[i]);
+	}
+}
+
+static void
+same_keys(struct stores *t, const struct keys *k)
+{
+	struct kms_verify_report report;
+	uint8_t now[32];
+	unsigned i;
+
+	for (i = 0; i < KEYS; i++) {
+		release_bytes(t, &k->tag[i], KMS_USE_READ, now);
+		ck_assert_mem_eq(now, k->key[i], 32);
+	}
+	ok(kms_verify(t->store, &report, NULL, NULL));
+	ck_assert_uint_eq(report.bad, 0);
+}
+
+static void
+current_is(struct stores *t, enum kms_role role, const char *id)
+{
+	struct kms_slot slot;
+
+	ok(kms_store_slot(t->store, role, &slot));
+	ck_assert_str_eq(slot.id, id);
+}
+
+static int
+rotate(struct stores *t, enum kms_role role)
+{
+	return kms_rewrap(t->store, &t->actor, role, &second, NULL);
+}
+
+static enum kms_role
+role_of(int i)
+{
+	return i == 0 ? KMS_ROLE_HMK : KMS_ROLE_KPK;
+}
+
+START_TEST(every_key_is_the_same_under_a_new_master_key)
+{
+	enum kms_role role = role_of(_i);
+	struct stores t;
+	struct keys k;
+
+	begin(&t, &k, false);
+	ok(rotate(&t, role));
+	current_is(&t, role, "second");
+	same_keys(&t, &k);
+	add_group(&t, "ENCR_b");
+	stores_close(&t);
+	stores_open(&t);
+	current_is(&t, role, "second");
+	same_keys(&t, &k);
+	ck_assert_uint_eq(soft_sealer_count(t.sealer), 3);
+	stores_end(&t);
+}
+END_TEST
+
+START_TEST(the_old_key_goes_only_after_a_backup_under_the_new_one)
+{
+	enum kms_role role = role_of(_i);
+	struct kms_backup_options options;
+	struct kms_verify_report report;
+	struct kms_backup b;
+	struct stores t;
+	struct keys k;
+	unsigned n;
+
+	begin(&t, &k, false);
+	stores_close(&t);
+	t.options.policy.backup_same_device = true;
+	stores_open(&t);
+	options = (struct kms_backup_options){.path = fx_path(t.fx, "1.db")};
+	ok(kms_backup_make(t.store, &t.actor, &options, &b, &report));
+	ok(rotate(&t, role));
+	fails(kms_rewrap_retire(t.store, &t.actor, "due", &n), KMS_ERR_GATE,
+	    "-backup");
+	ck_assert_uint_eq(soft_sealer_count(t.sealer), 3);
+	options.path = fx_path(t.fx, "2.db");
+	ok(kms_backup_make(t.store, &t.actor, &options, &b, &report));
+	fails(kms_rewrap_retire(t.store, &t.actor, "", &n), KMS_ERR_USAGE,
+	    "-reason");
+	ok(kms_rewrap_retire(t.store, &t.actor, "due", &n));
+	ck_assert_uint_eq(n, 1);
+	ck_assert_uint_eq(soft_sealer_count(t.sealer), 2);
+	same_keys(&t, &k);
+	stores_close(&t);
+	stores_open(&t);
+	same_keys(&t, &k);
+	stores_end(&t);
+}
+END_TEST
+
+START_TEST(a_rotation_makes_earlier_backups_count_for_no_key)
+{
+	struct kms_backup_options options;
+	struct kms_verify_report report;
+	const struct kms_purpose write = {.use = KMS_USE_WRITE};
+	struct kms_secret *key = NULL;
+	struct kms_material material;
+	const struct kms_key_new new = {.group = "ENCR_a",
+	    .state = KMS_ACTIVE,
+	    .event = KMS_EVENT_KEY_CREATE,
+	    .material = &material};
+	struct kms_key_view view;
+	struct kms_backup b;
+	struct kms_tx *tx;
+	struct stores t;
+	bool held;
+
+	stores_new(&t, false);
+	stores_close(&t);
+	t.options.policy.backup_same_device = true;
+	stores_open(&t);
+	ok(kms_backup_attest_hsm(t.store, &t.actor, "test"));
+	add_group(&t, "ENCR_a");
+	ok(kms_material_random(t.store, &material));
+	stores_write(&t, &tx);
+	ok(kms_key_add(tx, &new, &view, &held));
+	ok(kms_tx_commit(&tx));
+	options = (struct kms_backup_options){.path = fx_path(t.fx, "1.db")};
+	ok(kms_backup_make(t.store, &t.actor, &options, &b, &report));
+	ok(kms_release(t.store, &t.actor, &view.key.tag, &write, &key));
+	kms_secret_free(&key);
+	ok(rotate(&t, KMS_ROLE_KPK));
+	fails(kms_release(t.store, &t.actor, &view.key.tag, &write, &key),
+	    KMS_ERR_GATE, NULL);
+	stores_end(&t);
+}
+END_TEST
+
+START_TEST(a_rotation_under_way_is_not_mixed_with_another)
+{
+	const struct kms_setup_master third = {.id = "third"};
+	struct kms_sealer *inner, *failing;
+	struct stores t;
+	struct keys k;
+	unsigned calls = 0;
+	int r;
+
+	begin(&t, &k, true);
+	stores_close(&t);
+	inner = t.sealer;
+	failing = failing_new(inner, FAILING_NEVER, 0, &calls);
+	t.options.sealer = failing;
+	stores_open(&t);
+	failing->close(&failing);
+	calls = 0;
+	failing = failing_new(inner, FAILING_TOKEN, 4, &calls);
+	stores_close(&t);
+	t.options.sealer = inner;
+	stores_open(&t);
+	soft_sealer_control(inner)->away = false;
+	(void)failing;
+	r = rotate(&t, KMS_ROLE_KPK);
+	ok(r);
+	ok(kms_rewrap(t.store, &t.actor, KMS_ROLE_KPK, &third, NULL));
+	current_is(&t, KMS_ROLE_KPK, "third");
+	same_keys(&t, &k);
+	failing->close(&failing);
+	stores_end(&t);
+}
+END_TEST
+
+/* The rotation with the token failing, or the process killed, at its n-th
+ * call; then again with a good one. True once n is past the last call. */
+static bool
+interrupted_at(enum kms_role role, enum failing_how how, unsigned n)
+{
+	struct kms_sealer *inner, *failing;
+	unsigned calls = 0;
+	struct stores t;
+	struct keys k;
+	int status = 0;
+	bool past;
+
+	begin(&t, &k, true);
+	stores_close(&t);
+	inner = t.sealer;
+	if (fork() == 0) {
+		struct kms_store *s = NULL;
+		int r;
+
+		failing = failing_new(inner, how, n, &calls);
+		t.options.sealer = failing;
+		r = kms_store_open(&t.options, &s);
+		if (r == 0)
+			r = kms_rewrap(s, &t.actor, role, &second, NULL);
+		_exit(r == 0 ? 0 : 1);
+	}
+	ck_assert_int_gt(wait(&status), 0);
+	past = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	/* The token as it lies in its file: the child changed it. */
+	inner->close(&inner);
+	ok(soft_sealer_new(t.token_path, &t.sealer));
+	t.options.sealer = t.sealer;
+	stores_open(&t);
+	same_keys(&t, &k);
+	if (!past) {
+		struct kms_slot slot;
+
+		/* Killed behind the last commit it is done already. */
+		ok(kms_store_slot(t.store, role, &slot));
+		if (strcmp(slot.id, "second") != 0)
+			ok(rotate(&t, role));
+	}
+	current_is(&t, role, "second");
+	same_keys(&t, &k);
+	ck_assert_uint_eq(soft_sealer_count(t.sealer), 3);
+	stores_end(&t);
+	return past;
+}
+
+static void
+at_every_call(enum kms_role role, enum failing_how how)
+{
+	unsigned n = 1;
+
+	while (!interrupted_at(role, how, n))
+		ck_assert_uint_lt(++n, 500);
+	ck_assert_uint_gt(n, 10);
+}
+
+START_TEST(a_token_that_fails_at_any_call_loses_nothing)
+{
+	at_every_call(role_of(_i), FAILING_TOKEN);
+}
+END_TEST
+
+START_TEST(killed_before_any_call_it_is_gone_on_with)
+{
+	at_every_call(role_of(_i), FAILING_KILL_BEFORE);
+}
+END_TEST
+
+START_TEST(killed_behind_any_call_it_is_gone_on_with)
+{
+	at_every_call(role_of(_i), FAILING_KILL_AFTER);
+}
+END_TEST
+
+TCase *
+test_rewrap(void)
+{
+	TCase *tc = tcase_create("rewrap");
+
+	tcase_set_timeout(tc, 300);
+	tcase_add_loop_test(tc, every_key_is_the_same_under_a_new_master_key,
+	    0, 2);
+	tcase_add_loop_test(tc,
+	    the_old_key_goes_only_after_a_backup_under_the_new_one, 0, 2);
+	tcase_add_test(tc, a_rotation_makes_earlier_backups_count_for_no_key);
+	tcase_add_test(tc, a_rotation_under_way_is_not_mixed_with_another);
+	tcase_add_loop_test(tc, a_token_that_fails_at_any_call_loses_nothing,
+	    0, 2);
+	tcase_add_loop_test(tc, killed_before_any_call_it_is_gone_on_with, 0,
+	    2);
+	tcase_add_loop_test(tc, killed_behind_any_call_it_is_gone_on_with, 0,
+	    2);
+	return tc;
+}
