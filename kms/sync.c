@@ -239,11 +239,11 @@ kms_sync_doubt(struct kms_store *s)
 {
 	int r;
 
-	r = lock_alone(s, kms_sync_now() + s->wait_ms);
+	r = lock_alone(s, kms_latch_now() + s->wait_ms);
 	if (r != 0)
 		return r;
 	s->trust = KMS_STORE_UNKNOWN;
-	pthread_rwlock_unlock(&s->lock);
+	kms_latch_leave(&s->lock);
 	return 0;
 }
 

@@ -164,35 +164,26 @@ START_TEST(a_rotation_makes_earlier_backups_count_for_no_key)
 }
 END_TEST
 
+/* Fails where the key has been made and the first row is to move. */
 START_TEST(a_rotation_under_way_is_not_mixed_with_another)
 {
 	const struct kms_setup_master third = {.id = "third"};
-	struct kms_sealer *inner, *failing;
+	struct kms_slot slot;
 	struct stores t;
 	struct keys k;
-	unsigned calls = 0;
-	int r;
 
-	begin(&t, &k, true);
-	stores_close(&t);
-	inner = t.sealer;
-	failing = failing_new(inner, FAILING_NEVER, 0, &calls);
-	t.options.sealer = failing;
-	stores_open(&t);
-	failing->close(&failing);
-	calls = 0;
-	failing = failing_new(inner, FAILING_TOKEN, 4, &calls);
-	stores_close(&t);
-	t.options.sealer = inner;
-	stores_open(&t);
-	soft_sealer_control(inner)->away = false;
-	(void)failing;
-	r = rotate(&t, KMS_ROLE_KPK);
-	ok(r);
+	begin(&t, &k, false);
+	soft_sealer_control(t.sealer)->put_fails = true;
+	ck_assert_int_ne(rotate(&t, KMS_ROLE_KPK), 0);
+	soft_sealer_control(t.sealer)->put_fails = false;
+	ok(kms_store_slot(t.store, KMS_ROLE_KPK, &slot));
+	ck_assert_str_eq(slot.id, "KPK 1");
+	fails(kms_rewrap(t.store, &t.actor, KMS_ROLE_KPK, &third, NULL),
+	    KMS_ERR_STATE, "second");
+	ok(rotate(&t, KMS_ROLE_KPK));
 	ok(kms_rewrap(t.store, &t.actor, KMS_ROLE_KPK, &third, NULL));
 	current_is(&t, KMS_ROLE_KPK, "third");
 	same_keys(&t, &k);
-	failing->close(&failing);
 	stores_end(&t);
 }
 END_TEST
@@ -221,7 +212,8 @@ interrupted_at(enum kms_role role, enum failing_how how, unsigned n)
 		r = kms_store_open(&t.options, &s);
 		if (r == 0)
 			r = kms_rewrap(s, &t.actor, role, &second, NULL);
-		_exit(r == 0 ? 0 : 1);
+		/* An anchor that was not written fails nothing: it heals. */
+		_exit(r == 0 && calls < n ? 0 : 1);
 	}
 	ck_assert_int_gt(wait(&status), 0);
 	past = WIFEXITED(status) && WEXITSTATUS(status) == 0;
@@ -252,8 +244,8 @@ at_every_call(enum kms_role role, enum failing_how how)
 	unsigned n = 1;
 
 	while (!interrupted_at(role, how, n))
-		ck_assert_uint_lt(++n, 500);
-	ck_assert_uint_gt(n, 10);
+		ck_assert_uint_lt(++n, 200);
+	ck_assert_uint_gt(n, 20);
 }
 
 START_TEST(a_token_that_fails_at_any_call_loses_nothing)
@@ -280,14 +272,14 @@ test_rewrap(void)
 	TCase *tc = tcase_create("rewrap");
 
 	tcase_set_timeout(tc, 300);
-	tcase_add_loop_test(tc, every_key_is_the_same_under_a_new_master_key,
-	    0, 2);
+	tcase_add_loop_test(tc, every_key_is_the_same_under_a_new_master_key, 0,
+	    2);
 	tcase_add_loop_test(tc,
 	    the_old_key_goes_only_after_a_backup_under_the_new_one, 0, 2);
 	tcase_add_test(tc, a_rotation_makes_earlier_backups_count_for_no_key);
 	tcase_add_test(tc, a_rotation_under_way_is_not_mixed_with_another);
-	tcase_add_loop_test(tc, a_token_that_fails_at_any_call_loses_nothing,
-	    0, 2);
+	tcase_add_loop_test(tc, a_token_that_fails_at_any_call_loses_nothing, 0,
+	    2);
 	tcase_add_loop_test(tc, killed_before_any_call_it_is_gone_on_with, 0,
 	    2);
 	tcase_add_loop_test(tc, killed_behind_any_call_it_is_gone_on_with, 0,
