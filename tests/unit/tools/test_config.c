@@ -223,6 +223,7 @@ config_case(void)
 	TCase *t = tcase_create("config");
 
 	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_set_timeout(t, 60);
 	tcase_add_test(t, what_is_not_given_has_the_documented_default);
 	tcase_add_test(t, every_key_of_the_contract_is_taken);
 	tcase_add_test(t, a_comment_behind_a_value_is_refused_by_line);

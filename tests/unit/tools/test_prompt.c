@@ -274,6 +274,7 @@ prompt_case(void)
 	TCase *t = tcase_create("prompt");
 
 	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_set_timeout(t, 60);
 	tcase_add_test(t, lines_are_taken_in_the_order_asked);
 	tcase_add_test(t, the_end_of_input_is_never_an_empty_line);
 	tcase_add_test(t, empty_twice_means_no_phrase_where_that_is_allowed);
