@@ -50,6 +50,9 @@ read_credential(const char *name, struct kms_secret **out)
 	if (r != 0)
 		return r;
 	r = kms_file_read(path, HSM_PIN_MAX + 2, kms_secret_fill(pin), &len);
+	if (r == KMS_ERR_NOTFOUND)
+		r = kms_fail(KMS_ERR_CONFIG, "PIN credential: %s",
+		    kms_err_cause(r));
 	if (r == 0)
 		r = kms_secret_truncate(pin, len);
 	if (r == 0)

@@ -5,8 +5,8 @@
 
 #include "hsm/adopt.h"
 #include "hsm/anchor.h"
-#include "hsm/ckr.h"
 #include "hsm/debris.h"
+#include "hsm/job.h"
 #include "hsm/keyring.h"
 #include "hsm/trial.h"
 
@@ -16,12 +16,11 @@ struct hsm_sealer {
 	struct hsm_keyring *ring;
 };
 
-/* One operation and its arguments: each uses those it needs. */
+/* The arguments of an operation: each uses those it needs. */
 struct job {
-	int (*run)(struct hsm_sealer *, struct hsm_session *, struct job *);
-	bool alone; /* no other call to the token meanwhile */
-	const struct kms_slot *slot, *to; /* keys used: retried, proven again */
-	const struct kms_slot *named;     /* a key not used, only looked at */
+	struct hsm_job base; /* first: the one is the other */
+	struct hsm_sealer *z;
+	const struct kms_slot *named; /* a key not used, only looked at */
 	struct kms_slot *made;
 	const struct kms_secret *key;
 	struct kms_secret **key_out;
@@ -47,102 +46,23 @@ self(struct kms_sealer *s)
 }
 
 static int
-attempt(struct hsm_sealer *z, struct job *j, struct hsm_session *s)
+run(struct kms_sealer *s, struct job *j)
 {
-	struct hsm_pool *pool = hsm_token_pool(z->token);
-	int r;
-
-	r = hsm_pool_acquire(pool, j->alone, s);
-	if (r != 0)
-		return r;
-	r = j->run(z, s, j);
-	hsm_pool_release(pool, s);
-	return r;
+	j->z = self(s);
+	return hsm_job_run(j->z->token, j->z->ring, &j->base);
 }
 
-/* Could another session, other handles or a fresh load answer otherwise? With
- * a stale handle that means another key, any refusal may come of that. */
-static bool
-is_worth_another(const struct job *j, int r, const struct hsm_session *s)
-{
-	if (r == 0)
-		return false;
-	if (s->rv == CKR_OK)
-		return j->slot != NULL &&
-		    (r == KMS_ERR_AUTH || r == KMS_ERR_MASTER ||
-			r == KMS_ERR_NOTFOUND || r == KMS_ERR_TOKEN);
-	switch (hsm_ckr_class(s->rv)) {
-	case HSM_CKR_PIN:
-		return false;
-	case HSM_CKR_REFUSED:
-		return j->slot != NULL;
-	case HSM_CKR_STALE:
-	case HSM_CKR_AWAY:
-		break;
-	}
-	return true;
-}
-
-/* The keys were found again and, where that could be, proven: so it is the
- * wrapped key that is bad; or a key was never there. */
-static bool
-is_verdict(struct hsm_sealer *z, const struct job *j, int r)
-{
-	bool known;
-
-	if (j->slot == NULL)
-		return false;
-	known = hsm_keyring_is_known(z->ring, j->slot);
-	return known ? r == KMS_ERR_AUTH
-		     : r == KMS_ERR_NOTFOUND || r == KMS_ERR_MASTER;
-}
-
-static void
-forget(struct hsm_sealer *z, const struct job *j)
-{
-	if (j->slot != NULL)
-		hsm_keyring_forget(z->ring, j->slot);
-	if (j->to != NULL)
-		hsm_keyring_forget(z->ring, j->to);
-}
-
-/* The retry rule. */
 static int
-run(struct hsm_sealer *z, struct job *j)
+run_locked(struct kms_sealer *s, struct job *j)
 {
-	struct hsm_session s;
-	int r;
-
-	r = attempt(z, j, &s);
-	if (!is_worth_another(j, r, &s))
-		return r;
-	if (s.rv == CKR_OK || hsm_ckr_class(s.rv) != HSM_CKR_AWAY) {
-		forget(z, j);
-		r = attempt(z, j, &s);
-		if (!is_worth_another(j, r, &s) || is_verdict(z, j, r))
-			return r;
-	}
-	r = hsm_token_reload(z->token, s.generation);
-	return r != 0 ? r : attempt(z, j, &s);
+	j->z = self(s);
+	return hsm_job_run_locked(j->z->token, j->z->ring, &j->base);
 }
 
-/* For what creates and destroys: alone with the token, and not killed by a
- * signal half-way. */
-static int
-run_alone(struct hsm_sealer *z, struct job *j)
+static struct job *
+job_of(struct hsm_job *base)
 {
-	struct hsm_lock *lock = hsm_token_lock(z->token);
-	sigset_t old;
-	int r;
-
-	r = hsm_lock_enter(lock);
-	if (r != 0)
-		return r;
-	hsm_signals_block(&old);
-	r = run(z, j);
-	hsm_signals_restore(&old);
-	hsm_lock_leave(lock);
-	return r;
+	return (struct job *)base;
 }
 
 static void
@@ -155,38 +75,40 @@ put_names(const struct hsm_sealer *z, struct kms_slot *slot)
 }
 
 static int
-do_make(struct hsm_sealer *z, struct hsm_session *s, struct job *j)
+do_make(struct hsm_job *base, struct hsm_session *s)
 {
-	struct hsm_quirks *q = hsm_keyring_quirks(z->ring);
+	struct job *j = job_of(base);
+	struct hsm_quirks *q = hsm_keyring_quirks(j->z->ring);
 	struct kms_wrapped known;
 	int r;
 
-	hsm_keyring_remove(z->ring, j->made);
+	hsm_keyring_remove(j->z->ring, j->made);
 	r = hsm_master_make(s, q, j->key, j->made, &known);
 	if (r != 0)
 		return r;
-	put_names(z, j->made);
-	return hsm_keyring_learn(z->ring, j->made, &known);
+	put_names(j->z, j->made);
+	return hsm_keyring_learn(j->z->ring, j->made, &known);
 }
 
 static int
 make(struct kms_sealer *s, const struct kms_secret *key, struct kms_slot *slot)
 {
 	struct job j = {
-	    .run = do_make,
-	    .alone = true,
+	    .base.run = do_make,
+	    .base.alone = true,
 	    .key = key,
 	    .made = slot,
 	};
 
-	return run_alone(self(s), &j);
+	return run_locked(s, &j);
 }
 
 /* A preview fills a slot of its own, and learns nothing. */
 static int
-do_adopt(struct hsm_sealer *z, struct hsm_session *s, struct job *j)
+do_adopt(struct hsm_job *base, struct hsm_session *s)
 {
-	struct hsm_quirks *q = hsm_keyring_quirks(z->ring);
+	struct job *j = job_of(base);
+	struct hsm_quirks *q = hsm_keyring_quirks(j->z->ring);
 	struct kms_slot slot = {.role = KMS_ROLE_HMK};
 	struct kms_wrapped known;
 	int r;
@@ -196,9 +118,9 @@ do_adopt(struct hsm_sealer *z, struct hsm_session *s, struct job *j)
 	r = hsm_adopt_key(s, q, j->wanted, &slot, j->report, &known);
 	if (r != 0 || j->made == NULL)
 		return r;
-	put_names(z, &slot);
+	put_names(j->z, &slot);
 	*j->made = slot;
-	return hsm_keyring_learn(z->ring, j->made, &known);
+	return hsm_keyring_learn(j->z->ring, j->made, &known);
 }
 
 static int
@@ -206,25 +128,25 @@ adopt(struct kms_sealer *s, const struct kms_wanted *wanted,
     struct kms_slot *slot, struct kms_attr_report *report)
 {
 	struct job j = {
-	    .run = do_adopt,
+	    .base.run = do_adopt,
 	    .wanted = wanted,
 	    .made = slot,
 	    .report = report,
 	};
 
-	return run(self(s), &j);
+	return run(s, &j);
 }
 
 static int
-do_describe(struct hsm_sealer *z, struct hsm_session *s, struct job *j)
+do_describe(struct hsm_job *base, struct hsm_session *s)
 {
+	struct job *j = job_of(base);
 	const struct kms_slot *slot = j->named;
 	CK_OBJECT_HANDLE h[HSM_SAME_ID_MAX];
 	bool right;
 	size_t n;
 	int r;
 
-	(void)z;
 	r = hsm_master_find_all(s, slot, h, &n);
 	if (r == 0 && n == 0)
 		r = kms_fail(KMS_ERR_NOTFOUND,
@@ -241,47 +163,51 @@ static int
 describe(struct kms_sealer *s, const struct kms_slot *slot,
     struct kms_attr_report *report)
 {
-	struct job j = {.run = do_describe, .named = slot, .report = report};
+	struct job j = {.base.run = do_describe,
+	    .named = slot,
+	    .report = report};
 
-	return run(self(s), &j);
+	return run(s, &j);
 }
 
 static int
-do_check(struct hsm_sealer *z, struct hsm_session *s, struct job *j)
+do_check(struct hsm_job *base, struct hsm_session *s)
 {
+	struct job *j = job_of(base);
 	struct hsm_master m;
 
-	hsm_keyring_forget(z->ring, j->slot);
-	return hsm_keyring_get(z->ring, s, j->slot, &m);
+	hsm_keyring_forget(j->z->ring, j->base.slot);
+	return hsm_keyring_get(j->z->ring, s, j->base.slot, &m);
 }
 
 static int
 check(struct kms_sealer *s, const struct kms_slot *slot)
 {
-	struct job j = {.run = do_check, .slot = slot};
+	struct job j = {.base.run = do_check, .base.slot = slot};
 
-	return run(self(s), &j);
+	return run(s, &j);
 }
 
 static int
-do_drop(struct hsm_sealer *z, struct hsm_session *s, struct job *j)
+do_drop(struct hsm_job *base, struct hsm_session *s)
 {
-	hsm_keyring_remove(z->ring, j->named);
+	struct job *j = job_of(base);
+	hsm_keyring_remove(j->z->ring, j->named);
 	return hsm_master_drop(s, j->named);
 }
 
 static int
 drop(struct kms_sealer *s, const struct kms_slot *slot)
 {
-	struct job j = {.run = do_drop, .named = slot};
+	struct job j = {.base.run = do_drop, .named = slot};
 
-	return run_alone(self(s), &j);
+	return run_locked(s, &j);
 }
 
 static int
-do_debris_list(struct hsm_sealer *z, struct hsm_session *s, struct job *j)
+do_debris_list(struct hsm_job *base, struct hsm_session *s)
 {
-	(void)z;
+	struct job *j = job_of(base);
 	return hsm_debris_list(s, j->debris, j->size, j->count);
 }
 
@@ -289,20 +215,20 @@ static int
 debris_list(struct kms_sealer *s, uint8_t (*list)[32], size_t cap, size_t *n)
 {
 	struct job j = {
-	    .run = do_debris_list,
-	    .alone = true,
+	    .base.run = do_debris_list,
+	    .base.alone = true,
 	    .debris = list,
 	    .size = cap,
 	    .count = n,
 	};
 
-	return run_alone(self(s), &j);
+	return run_locked(s, &j);
 }
 
 static int
-do_debris_sweep(struct hsm_sealer *z, struct hsm_session *s, struct job *j)
+do_debris_sweep(struct hsm_job *base, struct hsm_session *s)
 {
-	(void)z;
+	struct job *j = job_of(base);
 	return hsm_debris_sweep(s, j->known_debris, j->size, j->count);
 }
 
@@ -311,26 +237,27 @@ debris_sweep(struct kms_sealer *s, const uint8_t (*list)[32], size_t n,
     size_t *swept)
 {
 	struct job j = {
-	    .run = do_debris_sweep,
-	    .alone = true,
+	    .base.run = do_debris_sweep,
+	    .base.alone = true,
 	    .known_debris = list,
 	    .size = n,
 	    .count = swept,
 	};
 
-	return run_alone(self(s), &j);
+	return run_locked(s, &j);
 }
 
 /* Proven on the spot: a wrap under the wrong key would lose the data key. */
 static int
-do_wrap(struct hsm_sealer *z, struct hsm_session *s, struct job *j)
+do_wrap(struct hsm_job *base, struct hsm_session *s)
 {
+	struct job *j = job_of(base);
 	struct hsm_master m;
 	int r;
 
-	r = hsm_keyring_get(z->ring, s, j->slot, &m);
+	r = hsm_keyring_get(j->z->ring, s, j->base.slot, &m);
 	if (r == 0)
-		r = hsm_keyring_prove(z->ring, s, j->slot, &m);
+		r = hsm_keyring_prove(j->z->ring, s, j->base.slot, &m);
 	if (r == 0)
 		r = hsm_wrap_make(s, &m, j->key, j->out);
 	return r;
@@ -340,25 +267,33 @@ static int
 wrap(struct kms_sealer *s, const struct kms_slot *slot,
     const struct kms_secret *key, struct kms_wrapped *out)
 {
-	struct job j = {.run = do_wrap, .slot = slot, .key = key, .out = out};
+	struct job j = {.base.run = do_wrap,
+	    .base.slot = slot,
+	    .key = key,
+	    .out = out};
 
 	memset(out, 0, sizeof(*out));
-	return run(self(s), &j);
+	return run(s, &j);
 }
 
 static int
-do_unwrap(struct hsm_sealer *z, struct hsm_session *s, struct job *j)
+do_unwrap(struct hsm_job *base, struct hsm_session *s)
 {
+	struct job *j = job_of(base);
 	struct hsm_master m;
 	int r;
 
-	r = hsm_keyring_get(z->ring, s, j->slot, &m);
+	r = hsm_keyring_get(j->z->ring, s, j->base.slot, &m);
 	if (r != 0)
 		return r;
 	r = hsm_wrap_open(s, &m, j->in, j->key_out);
+	if (r == KMS_ERR_AUTH)
+		return kms_fail(r,
+		    "a wrapped key does not open under master key '%s' (%s)",
+		    j->base.slot->id, kms_err_cause(r));
 	if (r != 0)
-		return kms_fail_add(r, "under master key '%s'", j->slot->id);
-	r = hsm_keyring_learn(z->ring, j->slot, j->in);
+		return kms_fail_add(r, "master key '%s'", j->base.slot->id);
+	r = hsm_keyring_learn(j->z->ring, j->base.slot, j->in);
 	if (r != 0)
 		kms_secret_free(j->key_out);
 	return r;
@@ -369,27 +304,28 @@ unwrap(struct kms_sealer *s, const struct kms_slot *slot,
     const struct kms_wrapped *in, struct kms_secret **out)
 {
 	struct job j = {
-	    .run = do_unwrap,
-	    .slot = slot,
+	    .base.run = do_unwrap,
+	    .base.slot = slot,
 	    .in = in,
 	    .key_out = out,
 	};
 
 	*out = NULL;
-	return run(self(s), &j);
+	return run(s, &j);
 }
 
 static int
-do_rewrap(struct hsm_sealer *z, struct hsm_session *s, struct job *j)
+do_rewrap(struct hsm_job *base, struct hsm_session *s)
 {
+	struct job *j = job_of(base);
 	struct hsm_master from, to;
 	int r;
 
-	r = hsm_keyring_get(z->ring, s, j->slot, &from);
+	r = hsm_keyring_get(j->z->ring, s, j->base.slot, &from);
 	if (r == 0)
-		r = hsm_keyring_get(z->ring, s, j->to, &to);
+		r = hsm_keyring_get(j->z->ring, s, j->base.to, &to);
 	if (r == 0)
-		r = hsm_keyring_prove(z->ring, s, j->to, &to);
+		r = hsm_keyring_prove(j->z->ring, s, j->base.to, &to);
 	if (r == 0)
 		r = hsm_wrap_move(s, &from, &to, j->out);
 	return r;
@@ -399,32 +335,35 @@ static int
 rewrap(struct kms_sealer *s, const struct kms_slot *from,
     const struct kms_slot *to, struct kms_wrapped *w)
 {
-	struct job j = {.run = do_rewrap, .slot = from, .to = to, .out = w};
+	struct job j = {.base.run = do_rewrap,
+	    .base.slot = from,
+	    .base.to = to,
+	    .out = w};
 
-	return run(self(s), &j);
+	return run(s, &j);
 }
 
 static int
-do_random(struct hsm_sealer *z, struct hsm_session *s, struct job *j)
+do_random(struct hsm_job *base, struct hsm_session *s)
 {
+	struct job *j = job_of(base);
 	CK_RV rv = s->f->C_GenerateRandom(s->h, j->random, j->size);
 
-	(void)z;
 	return rv == CKR_OK ? 0 : hsm_session_fail(s, rv, "C_GenerateRandom");
 }
 
 static int
 random_bytes(struct kms_sealer *s, uint8_t *out, size_t len)
 {
-	struct job j = {.run = do_random, .random = out, .size = len};
+	struct job j = {.base.run = do_random, .random = out, .size = len};
 
-	return run(self(s), &j);
+	return run(s, &j);
 }
 
 static int
-do_anchor_get(struct hsm_sealer *z, struct hsm_session *s, struct job *j)
+do_anchor_get(struct hsm_job *base, struct hsm_session *s)
 {
-	(void)z;
+	struct job *j = job_of(base);
 	return hsm_anchor_get(s, j->uuid, j->anchors, j->size, j->count);
 }
 
@@ -433,20 +372,20 @@ anchor_get(struct kms_sealer *s, const uint8_t uuid[16], struct kms_anchor *out,
     size_t cap, size_t *n)
 {
 	struct job j = {
-	    .run = do_anchor_get,
+	    .base.run = do_anchor_get,
 	    .uuid = uuid,
 	    .anchors = out,
 	    .size = cap,
 	    .count = n,
 	};
 
-	return run(self(s), &j);
+	return run(s, &j);
 }
 
 static int
-do_anchor_put(struct hsm_sealer *z, struct hsm_session *s, struct job *j)
+do_anchor_put(struct hsm_job *base, struct hsm_session *s)
 {
-	(void)z;
+	struct job *j = job_of(base);
 	return hsm_anchor_put(s, j->uuid, j->anchor);
 }
 
@@ -454,9 +393,9 @@ static int
 anchor_put(struct kms_sealer *s, const uint8_t uuid[16],
     const struct kms_anchor *a)
 {
-	struct job j = {.run = do_anchor_put, .uuid = uuid, .anchor = a};
+	struct job j = {.base.run = do_anchor_put, .uuid = uuid, .anchor = a};
 
-	return run_alone(self(s), &j);
+	return run_locked(s, &j);
 }
 
 static int
@@ -535,26 +474,28 @@ hsm_sealer_open(const struct hsm_options *o, struct kms_sealer **out)
 }
 
 static int
-do_info(struct hsm_sealer *z, struct hsm_session *s, struct job *j)
+do_info(struct hsm_job *base, struct hsm_session *s)
 {
-	return hsm_token_info(z->token, s, j->info);
+	struct job *j = job_of(base);
+	return hsm_token_info(j->z->token, s, j->info);
 }
 
 static int
-do_probe(struct hsm_sealer *z, struct hsm_session *s, struct job *j)
+do_probe(struct hsm_job *base, struct hsm_session *s)
 {
-	return hsm_trial_probe(s, hsm_keyring_quirks(z->ring), j->mech);
+	struct job *j = job_of(base);
+	return hsm_trial_probe(s, hsm_keyring_quirks(j->z->ring), j->mech);
 }
 
 int
 hsm_sealer_info(struct kms_sealer *s, struct hsm_info *out, enum kms_mech *mech)
 {
-	struct job info = {.run = do_info, .info = out};
-	struct job probe = {.run = do_probe, .mech = mech};
+	struct job info = {.base.run = do_info, .info = out};
+	struct job probe = {.base.run = do_probe, .mech = mech};
 	int r;
 
-	r = run(self(s), &info);
+	r = run(s, &info);
 	if (r == 0 && mech != NULL)
-		r = run(self(s), &probe);
+		r = run(s, &probe);
 	return r;
 }

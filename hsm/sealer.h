@@ -1,12 +1,8 @@
 /*
- * The kms_sealer of a PKCS#11 token: everything below it in this folder, and
- * the retry rule.
- *
- * After any token error the session is closed, the keys are found again in a
- * fresh one and proven; still bad: everything is torn down and loaded anew,
- * with one login, once. What then still fails is the answer. make and
- * anchor_put may be repeated so, for they look for what an earlier try left
- * before they create anything.
+ * The kms_sealer of a PKCS#11 token: everything below it in this folder. Each
+ * operation goes by the retry rule of hsm/job. make and anchor_put may be
+ * repeated by it, for they look for what an earlier try left before they
+ * create anything.
  *
  * wrap and rewrap refuse with KMS_ERR_MASTER to use a key that this process
  * has not proven yet: by make, adopt, or an unwrap that went well.

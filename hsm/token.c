@@ -422,6 +422,9 @@ hsm_token_reload(struct hsm_token *t, unsigned generation)
 {
 	int r;
 
+	if (t->pid != getpid())
+		return kms_fail(KMS_ERR_TOKEN,
+		    "token: used in a forked child; a child must open its own");
 	r = hsm_lock_enter(t->lock);
 	if (r != 0)
 		return r;

@@ -1,5 +1,6 @@
 #include "tests/unit/hsm/tests.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "hsm/object.h"
@@ -271,6 +272,45 @@ START_TEST(whose_answer_was_lost_is_not_made_twice)
 }
 END_TEST
 
+/* Every call that a make makes, failing before or after it was done, once or
+ * for ever: afterwards a make without faults leaves one key that works, and
+ * nothing half-made. */
+START_TEST(interrupted_at_any_call_is_finished_by_the_next)
+{
+	static const char *const call[] = {"C_FindObjectsInit", "C_FindObjects",
+	    "C_GetAttributeValue", "C_OpenSession", "C_GenerateKey",
+	    "C_EncryptInit", "C_Encrypt", "C_WrapKey", "C_UnwrapKey",
+	    "C_DestroyObject"};
+	static const char *const how[] = {"=5", "!=5", "=32", "!=32", "+=5"};
+	struct kms_slot s = slot_of(KMS_ROLE_KPK, 6);
+	struct kms_secret *key;
+	struct kms_wrapped w;
+	uint8_t debris[8][32];
+	char rule[64];
+	size_t n;
+
+	for (unsigned i = 0; i < 10 * 5 * 3; i++) {
+		(void)snprintf(rule, sizeof(rule), "%s:%u%s", call[i / 15],
+		    1 + 2 * (i % 3), how[i / 3 % 5]);
+		faults(rule);
+		s.mech = KMS_MECH_NONE;
+		(void)sealer->make(sealer, NULL, &s);
+		faults("");
+		s.mech = KMS_MECH_AES_KW;
+		assert_ok(sealer->make(sealer, NULL, &s));
+		raw = raw_open();
+		ck_assert_msg(keys_there() == 2, "%s", rule);
+		assert_ok(sealer->debris_list(sealer, debris, 8, &n));
+		ck_assert_uint_eq(n, 0);
+		assert_ok(sealer->wrap(sealer, &s, NULL, &w));
+		assert_ok(sealer->unwrap(sealer, &s, &w, &key));
+		kms_secret_free(&key);
+		assert_ok(sealer->drop(sealer, &s));
+		(void)raw.f->C_CloseSession(raw.h);
+	}
+}
+END_TEST
+
 TCase *
 key_tests(void)
 {
@@ -293,5 +333,6 @@ key_tests(void)
 	tcase_add_test(tc, failing_its_test_is_removed_again);
 	tcase_add_test(tc, of_a_failed_replacement_the_old_one_stays);
 	tcase_add_test(tc, whose_answer_was_lost_is_not_made_twice);
+	tcase_add_test(tc, interrupted_at_any_call_is_finished_by_the_next);
 	return tc;
 }

@@ -149,22 +149,27 @@ END_TEST
 
 START_TEST(a_forked_child_is_refused_and_does_no_harm)
 {
+	struct kms_slot slot;
+	struct kms_wrapped w;
 	uint8_t b[8];
 	int status = 0;
 	pid_t pid;
 
 	open_ok();
+	slot = made(KMS_ROLE_KPK, 1);
 	pid = fork();
 	ck_assert_int_ge(pid, 0);
 	if (pid == 0) {
 		int r = sealer->random(sealer, b, sizeof(b));
+		int r2 = sealer->wrap(sealer, &slot, NULL, &w);
 
 		sealer->close(&sealer);
-		_exit(r == KMS_ERR_TOKEN ? 0 : 1);
+		_exit(r == KMS_ERR_TOKEN && r2 == KMS_ERR_TOKEN ? 0 : 1);
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert_int_eq(status, 0);
 	ck_assert_uint_eq(calls_of("C_Finalize"), 0);
+	ck_assert_uint_eq(calls_of("C_Login"), 1);
 	assert_ok(sealer->random(sealer, b, sizeof(b)));
 }
 END_TEST
