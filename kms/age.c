@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "kms/base/log.h"
+
 /* An anchor under the file key before this one counts for one thing only:
  * that the change after it is the one that replaced the key. */
 static int
@@ -71,20 +73,39 @@ kms_age_put(struct kms_store *s, const struct kms_root *root)
 	return r;
 }
 
+static int
+heal_locked(struct kms_store *s)
+{
+	int r;
+
+	r = kms_age_compare(s, &s->root);
+	if (r != 0 || s->verdict != KMS_ANCHOR_HEALS)
+		return r;
+	r = kms_age_put(s, &s->root);
+	if (r == 0)
+		s->verdict = KMS_ANCHOR_EQUAL;
+	return r;
+}
+
 /* Whoever moves the anchor holds the lock from before COMMIT, so under it
  * the anchor is either still behind by our one change, or others have gone
  * on and written it since. It is never set back. */
-int
+void
 kms_age_heal(struct kms_store *s)
 {
 	int r;
 
 	r = s->sealer->lock(s->sealer);
+	if (r == 0) {
+		r = heal_locked(s);
+		s->sealer->unlock(s->sealer);
+	}
 	if (r != 0)
-		return r;
-	r = kms_age_compare(s, &s->root);
-	if (r == 0 && s->verdict == KMS_ANCHOR_HEALS)
-		r = kms_age_put(s, &s->root);
-	s->sealer->unlock(s->sealer);
-	return r;
+		kms_log(KMS_LOG_WARN, "store.anchor",
+		    "generation=%llu behind=1 cause=\"%s\"",
+		    (unsigned long long)s->root.generation, kms_err_cause(r));
+	/* Newer than us by now: by others' changes, seen at the next entry. */
+	if (s->verdict == KMS_ANCHOR_IS_NEWER)
+		s->verdict = KMS_ANCHOR_EQUAL;
+	kms_err_clear();
 }

@@ -108,13 +108,14 @@ store_open(const struct kms_store_options *options, bool any_age,
 	do
 		r = kms_sync_reload(s);
 	while (r == KMS_ERR_BUSY && kms_latch_now() < deadline);
-	if (r == 0 && !s->readonly && s->verdict == KMS_ANCHOR_HEALS)
-		r = kms_age_heal(s);
-	if (r == 0)
-		*out = s;
-	else
+	if (r != 0) {
 		store_free(s);
-	return r;
+		return r;
+	}
+	if (!s->readonly && s->verdict == KMS_ANCHOR_HEALS)
+		kms_age_heal(s);
+	*out = s;
+	return 0;
 }
 
 int
