@@ -128,7 +128,7 @@ $(O)/test/memscan.so: tests/lib/memscan.c
 $(O)/test/test-hsm: | $(O)/test/p11fault.so
 
 # Some start the programs of this build.
-$(O)/test/test-vtape: | $(O)/bin/vtaped $(PRELOAD)
+$(O)/test/test-vtape $(O)/test/test-tape: | $(O)/bin/vtaped $(PRELOAD)
 
 unit: $(UNITS:%=$(O)/test/test-%)
 

@@ -70,6 +70,7 @@ tape_request_key(struct tape_drive *d, struct tape_keys *keys,
 {
 	struct tape_want want = {0};
 	struct tape_kad named = {0};
+	struct tape_capabilities caps;
 	struct tape_medium m;
 	int err = 0;
 
@@ -82,6 +83,9 @@ tape_request_key(struct tape_drive *d, struct tape_keys *keys,
 		err = kad_from_tag(q, &named);
 	else if (q->read)
 		err = kad_from_tape(d, &named);
+	/* A drive that will not take it must not cost a released key. */
+	if (!err)
+		err = tape_drive_capabilities(d, &caps);
 	if (!err)
 		err = tape_medium_read(d, &m);
 	if (err)

@@ -17,5 +17,6 @@ TCase *load_tests(void);
 TCase *hostile_tests(void);
 TCase *request_tests(void);
 TCase *job_tests(void);
+TCase *conform_tests(void);
 
 #endif

@@ -198,6 +198,19 @@ START_TEST(a_tag_given_by_hand_is_asked_for_as_it_is)
 }
 END_TEST
 
+START_TEST(a_drive_the_library_owns_costs_no_key)
+{
+	struct tape_request q = {.pool = "ENCR_a"};
+	struct tape_loaded out;
+
+	m.caps.cfg_p = 2;
+	ck_assert_int_eq(load(&q, &out), KMS_ERR_DRIVE);
+	m.n_protocols = 1;
+	ck_assert_int_eq(load(&q, &out), KMS_ERR_DRIVE);
+	ck_assert_uint_eq(one.asked, 0);
+}
+END_TEST
+
 START_TEST(a_request_is_for_one_thing)
 {
 	struct tape_request q = {.pool = "ENCR_a", .read = true};
@@ -223,6 +236,7 @@ request_tests(void)
 	tcase_add_test(t, one_key_is_tried_for_a_block_and_no_other);
 	tcase_add_test(t, a_tape_that_cannot_tell_asks_for_nothing);
 	tcase_add_test(t, a_tag_given_by_hand_is_asked_for_as_it_is);
+	tcase_add_test(t, a_drive_the_library_owns_costs_no_key);
 	tcase_add_test(t, a_request_is_for_one_thing);
 	return t;
 }
