@@ -1,6 +1,6 @@
 /*
  * The generation anchor: what the token remembers of the store, so that an
- * older copy put in its place is noticed (doc/FORMATS.md §7):
+ * older copy put in its place is noticed (doc/FORMATS.md §5):
  *     version(1) | lineage(16) | generation(8) | SHA-256(root)(32) |
  *     time(8) | host length(1) | host | CMAC(16)
  * The CMAC is under HKDF(file key, "p11kms/1/anchor"). Pure: the sealer

@@ -1,6 +1,6 @@
 /*
  * Phrases: their rules, their parts, and the keys that come from them
- * (doc/FORMATS.md §6). Slow functions (the KDF: about a second at cost 21)
+ * (doc/FORMATS.md §7). Slow functions (the KDF: about a second at cost 21)
  * are called with no lock held.
  */
 #ifndef KMS_DERIVE_H

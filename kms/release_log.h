@@ -1,6 +1,6 @@
 /*
  * kms.log: one record for every data key that leaves the service, durable
- * before the key does (doc/FORMATS.md §5). Append-only, each record sealed
+ * before the key does (doc/FORMATS.md §6). Append-only, each record sealed
  * and chained to the one before by its GCM tag. The root holds the head at
  * each change, so a cut tail is provable back to the last change.
  *

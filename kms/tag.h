@@ -1,7 +1,7 @@
 /*
  * Key tag: up to 32 bytes that name a data key for ever; the drive writes it
  * to tape as U-KAD. A tag made here is 32 bytes:
- *     kind(1) | cost(1) | check(6) | salt(24)          doc/FORMATS.md §6
+ *     kind(1) | cost(1) | check(6) | salt(24)          doc/FORMATS.md §7
  * A foreign tag is 1–32 bytes of anything; origin is never inferred from it.
  */
 #ifndef KMS_TAG_H
