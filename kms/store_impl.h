@@ -87,7 +87,8 @@ struct kms_store {
 /* Not opened yet: for what works before the keys are there. */
 int kms_store_new(const struct kms_store_options *, struct kms_store **)
     KMS_MUST;
-/* As kms_store_open, but of any age and in any token: store->verdict says what was found. */
+/* As kms_store_open, but of any age and in any token: store->verdict says what
+ * was found. */
 int kms_store_open_any(const struct kms_store_options *, struct kms_store **)
     KMS_MUST;
 
