@@ -206,6 +206,11 @@ $(O)/bench/bench_create.run: $(O)/bench/bench_create
 	@mkdir -p $(BENCH_DIR)
 	@$(call BENCH_TOKEN,create) && $< $(BENCH_DIR)/create
 
+$(O)/bench/bench_open: $(call obj,$(SRC_tlib))
+$(O)/bench/bench_open.run: $(O)/bench/bench_open
+	@mkdir -p $(BENCH_DIR)
+	$(O)/bench/bench_open $(BENCH_DIR) $(BENCH_RECORDS)
+
 # deps, then a new make: what pkg-config said above was said before it.
 AGAIN = $(MAKE) --no-print-directory
 ASAN_BUILD = $(O)/asan

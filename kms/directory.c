@@ -197,7 +197,7 @@ kms_directory_enter_group(struct kms_directory *d, uint32_t i,
 	kms_table_insert(&d->by_group, (uint32_t)name[0], g);
 }
 
-/* Enters row i, which is in no table but by_id, as what the news say. */
+/* Enters row i, which is in no table, as what the news say. */
 static void
 enter(struct kms_directory *d, uint32_t i, const struct news *news)
 {
@@ -209,7 +209,7 @@ enter(struct kms_directory *d, uint32_t i, const struct news *news)
 		kms_directory_enter_group(d, i, news->group_name);
 }
 
-/* Takes row i out of every table but by_id. */
+/* Takes row i out of every table. */
 static void
 leave(struct kms_directory *d, uint32_t i)
 {
@@ -347,7 +347,6 @@ kms_directory_put(struct kms_directory *d, const struct kms_row *row,
 		return 0;
 	}
 	i = d->rows++;
-	kms_table_insert(&d->by_id, (uint32_t)row->id, i);
 	enter(d, i, &news);
 	return 0;
 }
@@ -369,6 +368,5 @@ kms_directory_undo(struct kms_directory *d, const struct kms_directory_was *was,
 	}
 	assert(i == d->rows - 1);
 	leave(d, i);
-	kms_table_remove(&d->by_id, (uint32_t)id, i);
 	d->rows--;
 }

@@ -1,8 +1,8 @@
 /*
  * Every verified row in memory: what answers are checked against, and what a
  * release is answered from. One flat array of rows (id, generation, GCM tag)
- * in order of id; keys and groups have a second, wider entry; open-addressing
- * tables lead from tag, group + name and id to them.
+ * in order of id, by which it is searched; keys and groups have a second,
+ * wider entry; open-addressing tables lead from tag and group + name to them.
  *
  * Names are not kept, only 128 bits of SipHash under a key drawn for this
  * process: that two names of one store share them has a chance below 2^-80,

@@ -29,17 +29,32 @@ kms_directory_hash_name(const struct kms_directory *d, uint64_t group,
 	kms_siphash(&d->secret, text, 8 + len, out);
 }
 
+/*
+ * Rows lie in order of id, and ids are drawn one after the other: where none
+ * is missing, a row lies just where its id says. Each that is missing moves
+ * those after it down, never up.
+ */
 uint32_t
 kms_directory_find_id(const struct kms_directory *d, uint64_t id)
 {
-	struct kms_table_walk w;
-	uint32_t i;
+	uint32_t low = 0, high = d->rows, middle;
 
-	/* ids are ours and nearly dense: their low bits spread them best */
-	for (i = kms_table_first(&d->by_id, (uint32_t)id, &w); i != NONE;
-	     i = kms_table_next(&d->by_id, &w))
-		if (d->row[i].id == id)
-			return i;
+	if (d->rows == 0 || id < d->row[0].id)
+		return NONE;
+	if (id - d->row[0].id < d->rows) {
+		high = (uint32_t)(id - d->row[0].id) + 1;
+		if (d->row[high - 1].id == id)
+			return high - 1;
+	}
+	while (low < high) {
+		middle = low + (high - low) / 2;
+		if (d->row[middle].id == id)
+			return middle;
+		if (d->row[middle].id < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
 	return NONE;
 }
 

@@ -20,7 +20,7 @@ struct kms_directory {
 	uint32_t rows, keys, groups; /* of the arrays, in use or free */
 	uint32_t rows_cap, keys_cap, groups_cap;
 	uint32_t free_key, free_group; /* lists through next and first */
-	struct kms_table by_id, by_tag, by_name, by_group;
+	struct kms_table by_tag, by_name, by_group;
 	uint64_t count[KMS_KINDS + 1];
 	uint64_t epoch, changes;
 	uint64_t changed[KMS_DIRECTORY_CHANGES]; /* number modulo its size */

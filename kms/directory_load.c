@@ -5,24 +5,32 @@
 #include <string.h>
 
 #include "kms/base/crypt.h"
+#include "kms/bulk.h"
 
 #define ROWS_MAX (UINT64_C(1) << 30)
 
 /* --- memory ------------------------------------------------------------ */
 
+/* How large an array becomes that must hold need. */
 static int
-grow(void **array, uint32_t *cap, size_t need, size_t size)
+next_cap(uint32_t cap, size_t need, size_t *to)
 {
-	size_t to = *cap + *cap / 2;
-	void *p;
-
-	if (need <= *cap)
-		return 0;
 	if (need > ROWS_MAX)
 		return kms_fail(KMS_ERR_LIMIT, "directory of %zu rows", need);
-	if (to < need)
-		to = need;
-	p = realloc(*array, to * size);
+	*to = (size_t)cap + cap / 2;
+	if (*to > ROWS_MAX)
+		*to = ROWS_MAX;
+	if (*to < need)
+		*to = need;
+	return 0;
+}
+
+/* Its tables have room already: only then may the array say so. */
+static int
+grow(void **array, uint32_t *cap, size_t to, size_t size)
+{
+	void *p = kms_bulk_grow(*array, *cap, to, size);
+
 	if (p == NULL)
 		return kms_fail(KMS_ERR_MEMORY, "directory: out of memory");
 	*array = p;
@@ -35,32 +43,54 @@ static int
 reserve_rows(struct kms_directory *d, size_t need)
 {
 	void *p = d->row;
-	int r = grow(&p, &d->rows_cap, need, sizeof(*d->row));
+	size_t to;
+	int r;
 
+	if (need <= d->rows_cap)
+		return 0;
+	r = next_cap(d->rows_cap, need, &to);
+	if (r == 0)
+		r = grow(&p, &d->rows_cap, to, sizeof(*d->row));
 	d->row = p;
-	return r != 0 ? r : kms_table_reserve(&d->by_id, need);
+	return r;
 }
 
 static int
 reserve_keys(struct kms_directory *d, size_t need)
 {
 	void *p = d->key;
-	int r = grow(&p, &d->keys_cap, need, sizeof(*d->key));
+	size_t to;
+	int r;
 
-	d->key = p;
+	if (need <= d->keys_cap)
+		return 0;
+	r = next_cap(d->keys_cap, need, &to);
 	if (r == 0)
-		r = kms_table_reserve(&d->by_tag, need);
-	return r != 0 ? r : kms_table_reserve(&d->by_name, need);
+		r = kms_table_reserve(&d->by_tag, to);
+	if (r == 0)
+		r = kms_table_reserve(&d->by_name, to);
+	if (r == 0)
+		r = grow(&p, &d->keys_cap, to, sizeof(*d->key));
+	d->key = p;
+	return r;
 }
 
 static int
 reserve_groups(struct kms_directory *d, size_t need)
 {
 	void *p = d->group;
-	int r = grow(&p, &d->groups_cap, need, sizeof(*d->group));
+	size_t to;
+	int r;
 
+	if (need <= d->groups_cap)
+		return 0;
+	r = next_cap(d->groups_cap, need, &to);
+	if (r == 0)
+		r = kms_table_reserve(&d->by_group, to);
+	if (r == 0)
+		r = grow(&p, &d->groups_cap, to, sizeof(*d->group));
 	d->group = p;
-	return r != 0 ? r : kms_table_reserve(&d->by_group, need);
+	return r;
 }
 
 int
@@ -128,7 +158,6 @@ kms_directory_free(struct kms_directory **dp)
 	if (dp == NULL || *dp == NULL)
 		return;
 	d = *dp;
-	kms_table_free(&d->by_id);
 	kms_table_free(&d->by_tag);
 	kms_table_free(&d->by_name);
 	kms_table_free(&d->by_group);
@@ -144,8 +173,8 @@ kms_directory_memory(const struct kms_directory *d)
 {
 	return sizeof(*d) + d->rows_cap * sizeof(*d->row) +
 	    d->keys_cap * sizeof(*d->key) + d->groups_cap * sizeof(*d->group) +
-	    kms_table_memory(&d->by_id) + kms_table_memory(&d->by_tag) +
-	    kms_table_memory(&d->by_name) + kms_table_memory(&d->by_group);
+	    kms_table_memory(&d->by_tag) + kms_table_memory(&d->by_name) +
+	    kms_table_memory(&d->by_group);
 }
 
 /* --- loading ----------------------------------------------------------- */
@@ -236,7 +265,6 @@ kms_directory_load(struct kms_directory *d, const struct kms_row *row,
 		r = load_group(d, &rec->u.group);
 	if (r != 0)
 		return r;
-	kms_table_insert(&d->by_id, (uint32_t)row->id, d->rows);
 	d->count[row->kind]++;
 	d->rows++;
 	return 0;

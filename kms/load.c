@@ -326,7 +326,7 @@ struct loading {
 static int
 load_record(struct loading *l, const struct kms_row *row, size_t len)
 {
-	struct kms_record record = {0};
+	struct kms_record record;
 	int r;
 
 	r = kms_record_decode(&record, row->kind, l->plain, len);

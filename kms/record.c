@@ -84,7 +84,7 @@ kms_record_clear(struct kms_record *rec)
 	case KMS_KIND_AUDIT:
 		break;
 	}
-	memset(rec, 0, sizeof(*rec));
+	rec->kind = (enum kms_kind)0; /* owns nothing */
 }
 
 /* --- parts ------------------------------------------------------------- */
@@ -479,6 +479,38 @@ layout_check(unsigned layout)
 	return 0;
 }
 
+/* Only what is owned must be set before it is decoded; every other field is
+ * decoded always. (Zeroing it all costs as much as opening its seal.) */
+static void
+begin(struct kms_record *rec, enum kms_kind kind)
+{
+	rec->kind = kind;
+	rec->id = rec->generation = 0;
+	switch (kind) {
+	case KMS_KIND_GROUP:
+		rec->u.group.seed = NULL;
+		rec->u.group.nseeds = 0;
+		rec->u.group.attrs = NULL;
+		rec->u.group.attrs_len = 0;
+		break;
+	case KMS_KIND_KEY:
+		rec->u.key.attrs = NULL;
+		rec->u.key.attrs_len = 0;
+		break;
+	case KMS_KIND_TOMBSTONE:
+		rec->u.tombstone.attrs = NULL;
+		rec->u.tombstone.attrs_len = 0;
+		break;
+	case KMS_KIND_FACT:
+		rec->u.fact.bytes = NULL;
+		rec->u.fact.len = 0;
+		break;
+	case KMS_KIND_ROOT:
+	case KMS_KIND_AUDIT:
+		break;
+	}
+}
+
 int
 kms_record_decode(struct kms_record *rec, enum kms_kind kind, const void *p,
     size_t len)
@@ -486,8 +518,7 @@ kms_record_decode(struct kms_record *rec, enum kms_kind kind, const void *p,
 	struct kms_rd rd;
 	int r;
 
-	memset(rec, 0, sizeof(*rec));
-	rec->kind = kind;
+	begin(rec, kind);
 	kms_rd_init(&rd, p, len);
 	r = layout_check(kms_rd_u8(&rd));
 	if (r == 0)

@@ -178,12 +178,14 @@ struct kms_record {
 	} u;
 };
 
-/* Frees what the record owns and zeroes it; the struct is the caller's. */
+/* Frees what the record owns; its kind becomes 0, and clearing it again does
+ * nothing. The struct is the caller's. */
 void kms_record_clear(struct kms_record *);
 /* Appends the encoding. KMS_ERR_LIMIT when a field is over its bound. */
 int kms_record_encode(const struct kms_record *, struct kms_wr *) KMS_MUST;
-/* kind, id and generation are the row's (proven by the seal). Owns what it
- * allocates; KMS_ERR_DAMAGED, KMS_ERR_VERSION for a newer layout. */
+/* kind, id and generation are the row's (proven by the seal); id and
+ * generation are left 0. Owns what it allocates, nothing after an error.
+ * KMS_ERR_DAMAGED, KMS_ERR_VERSION for a newer layout. */
 int kms_record_decode(struct kms_record *, enum kms_kind, const void *, size_t)
     KMS_MUST;
 

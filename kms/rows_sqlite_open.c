@@ -264,6 +264,23 @@ check_place(const struct kms_rows_options *opt)
 	return r;
 }
 
+/* In one view: each statement on its own would lock and unlock the file. */
+static int
+check_content(struct kms_rows *rows)
+{
+	int r;
+
+	r = kms_rows_run(rows, STMT_BEGIN_READ, "begin");
+	if (r == 0)
+		r = check_format(rows);
+	if (r == 0)
+		r = check_schema(rows);
+	if (r == 0)
+		r = kms_rows_seen(rows);
+	kms_rows_end(rows);
+	return r;
+}
+
 static int
 open_db(struct kms_rows *rows, const struct kms_rows_options *opt)
 {
@@ -282,13 +299,7 @@ open_db(struct kms_rows *rows, const struct kms_rows_options *opt)
 		r = set_pragmas(rows);
 	if (r == 0 && opt->create)
 		r = make_schema(rows);
-	if (r == 0)
-		r = check_format(rows);
-	if (r == 0)
-		r = check_schema(rows);
-	if (r == 0)
-		r = kms_rows_seen(rows);
-	return r;
+	return r != 0 ? r : check_content(rows);
 }
 
 int

@@ -10,7 +10,7 @@
 #define KEYS_MAX 4u /* file keys open at once: current, next, spare */
 
 struct kms_seal {
-	uint8_t uuid[16];
+	uint8_t aad[AAD_LEN]; /* store and format; the rest is each row's */
 	struct {
 		uint16_t slot;
 		struct kms_gcm *gcm;
@@ -28,7 +28,8 @@ kms_seal_new(const uint8_t uuid[16], struct kms_seal **out)
 	s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return kms_fail(KMS_ERR_MEMORY, "seal: out of memory");
-	memcpy(s->uuid, uuid, sizeof(s->uuid));
+	memcpy(s->aad, uuid, 16);
+	kms_put16(s->aad + 16, FORMAT);
 	s->current = KEYS_MAX;
 	*out = s;
 	return 0;
@@ -104,23 +105,20 @@ kms_seal_slot(const struct kms_row *row)
 
 /* Every clear column, so that a row proves where it belongs. */
 static struct kms_bytes
-row_aad(const struct kms_seal *s, const struct kms_row *row, uint16_t slot,
-    uint8_t out[AAD_LEN])
+row_aad(struct kms_seal *s, const struct kms_row *row, uint16_t slot)
 {
-	memcpy(out, s->uuid, 16);
-	kms_put16(out + 16, FORMAT);
-	kms_put16(out + 18, row->kind);
-	kms_put64(out + 20, row->id);
-	kms_put64(out + 28, row->generation);
-	kms_put16(out + 36, slot);
-	return (struct kms_bytes){out, AAD_LEN};
+	kms_put16(s->aad + 18, row->kind);
+	kms_put64(s->aad + 20, row->id);
+	kms_put64(s->aad + 28, row->generation);
+	kms_put16(s->aad + 36, slot);
+	return (struct kms_bytes){s->aad, AAD_LEN};
 }
 
 int
 kms_seal_row(struct kms_seal *s, const struct kms_row *where, const void *plain,
     size_t len, struct kms_wr *out, uint8_t tag[16])
 {
-	uint8_t aad[AAD_LEN], iv[KMS_GCM_IV];
+	uint8_t iv[KMS_GCM_IV];
 	uint16_t slot;
 	uint8_t *text;
 	size_t at;
@@ -142,8 +140,8 @@ kms_seal_row(struct kms_seal *s, const struct kms_row *where, const void *plain,
 	if (r != 0)
 		return r;
 	text = out->p + at;
-	r = kms_gcm_seal(s->key[s->current].gcm, iv,
-	    row_aad(s, where, slot, aad), plain, len, text, tag);
+	r = kms_gcm_seal(s->key[s->current].gcm, iv, row_aad(s, where, slot),
+	    plain, len, text, tag);
 	if (r != 0)
 		return r;
 	kms_wr_bytes(out, tag, KMS_GCM_TAG);
@@ -162,7 +160,6 @@ int
 kms_seal_open(struct kms_seal *s, const struct kms_row *row, uint8_t *plain,
     size_t *len)
 {
-	uint8_t aad[AAD_LEN];
 	struct kms_gcm *gcm;
 	uint16_t slot;
 	int r;
@@ -177,7 +174,7 @@ kms_seal_open(struct kms_seal *s, const struct kms_row *row, uint8_t *plain,
 		return kms_fail(KMS_ERR_DAMAGED,
 		    "row %llu: sealed under slot %u, which is not open",
 		    (unsigned long long)row->id, slot);
-	r = kms_gcm_open(gcm, row->sealed + 2, row_aad(s, row, slot, aad),
+	r = kms_gcm_open(gcm, row->sealed + 2, row_aad(s, row, slot),
 	    row->sealed + HEAD_LEN, row->len - KMS_SEAL_OVERHEAD, plain,
 	    kms_seal_tag(row));
 	if (r != 0)

@@ -1,7 +1,10 @@
 /*
- * SipHash-2-4 with 128 bits of result (Aumasson, Bernstein): the keyed hash
+ * SipHash-1-3 with 128 bits of result (Aumasson, Bernstein): the keyed hash
  * of tables in memory, whose keys (names, foreign tags) are chosen by others.
- * Pure: any number of threads at once. Not for anything that is stored.
+ * The key is drawn anew in each process and no result is ever seen outside,
+ * which the fewer rounds are meant for. Pure, unlike a cipher's context: any
+ * number of threads at once. (bench_open: a directory spends a quarter of its
+ * time here; OpenSSL's takes 55 ns a call, this 20.) Not for what is stored.
  */
 #ifndef KMS_SIPHASH_H
 #define KMS_SIPHASH_H

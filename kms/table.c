@@ -3,6 +3,9 @@
 #include <assert.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "kms/bulk.h"
 
 #define ENTRIES_MAX (UINT32_C(1) << 30)
 
@@ -35,9 +38,10 @@ kms_table_reserve(struct kms_table *t, size_t n)
 		return 0;
 	while (size / 4 * 3 < n)
 		size *= 2;
-	slot = calloc(size, sizeof(*slot));
+	slot = kms_bulk_grow(NULL, 0, size, sizeof(*slot));
 	if (slot == NULL)
 		return kms_fail(KMS_ERR_MEMORY, "table: out of memory");
+	memset(slot, 0, size * sizeof(*slot));
 	t->slot = slot;
 	t->mask = size - 1;
 	for (i = 0; old.slot != NULL && i <= old.mask; i++)

@@ -9,45 +9,6 @@
 #define GROW_FIRST 256u
 
 void
-kms_put16(uint8_t *p, uint16_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-void
-kms_put32(uint8_t *p, uint32_t v)
-{
-	kms_put16(p, (uint16_t)(v >> 16));
-	kms_put16(p + 2, (uint16_t)v);
-}
-
-void
-kms_put64(uint8_t *p, uint64_t v)
-{
-	kms_put32(p, (uint32_t)(v >> 32));
-	kms_put32(p + 4, (uint32_t)v);
-}
-
-uint16_t
-kms_get16(const uint8_t *p)
-{
-	return (uint16_t)((unsigned)p[0] << 8 | p[1]);
-}
-
-uint32_t
-kms_get32(const uint8_t *p)
-{
-	return (uint32_t)kms_get16(p) << 16 | kms_get16(p + 2);
-}
-
-uint64_t
-kms_get64(const uint8_t *p)
-{
-	return (uint64_t)kms_get32(p) << 32 | kms_get32(p + 4);
-}
-
-void
 kms_rd_init(struct kms_rd *rd, const void *p, size_t len)
 {
 	*rd = (struct kms_rd){.p = p, .len = len};
@@ -470,6 +431,9 @@ kms_utf8(const char *s, size_t len)
 	size_t n;
 
 	for (; len > 0; p += n, len -= n) {
+		n = 1;
+		if (*p >= 0x20 && *p < 0x7f)
+			continue;
 		n = utf8_one(p, len, &cp);
 		if (n == 0)
 			return false;

@@ -7,9 +7,11 @@
 #ifndef KMS_BASE_BUF_H
 #define KMS_BASE_BUF_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "kms/base/err.h"
 
@@ -72,13 +74,55 @@ int kms_wr_check(const struct kms_wr *, const char *what) KMS_MUST;
 /* Wipes and frees what grew; borrowed memory is its owner's to wipe. */
 void kms_wr_free(struct kms_wr *);
 
-/* Big-endian at an address, for fixed layouts. */
-void kms_put16(uint8_t *, uint16_t);
-void kms_put32(uint8_t *, uint32_t);
-void kms_put64(uint8_t *, uint64_t);
-uint16_t kms_get16(const uint8_t *);
-uint32_t kms_get32(const uint8_t *);
-uint64_t kms_get64(const uint8_t *);
+/* Big-endian at an address, for fixed layouts. Here, because a row of the
+ * store takes two dozen of them. */
+static inline void
+kms_put16(uint8_t *p, uint16_t v)
+{
+	v = htobe16(v);
+	memcpy(p, &v, sizeof(v));
+}
+
+static inline void
+kms_put32(uint8_t *p, uint32_t v)
+{
+	v = htobe32(v);
+	memcpy(p, &v, sizeof(v));
+}
+
+static inline void
+kms_put64(uint8_t *p, uint64_t v)
+{
+	v = htobe64(v);
+	memcpy(p, &v, sizeof(v));
+}
+
+static inline uint16_t
+kms_get16(const uint8_t *p)
+{
+	uint16_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return be16toh(v);
+}
+
+static inline uint32_t
+kms_get32(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return be32toh(v);
+}
+
+static inline uint64_t
+kms_get64(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return be64toh(v);
+}
 
 /* Lower-case hex of n bytes into out (2n + 1 bytes). */
 void kms_hex(const void *, size_t n, char *out);

@@ -657,11 +657,11 @@ take(void *ctx, const struct kms_row *row)
 	return 0;
 }
 
-START_TEST(a_row_of_other_types_is_damaged)
+START_TEST(a_row_that_cannot_be_is_damaged)
 {
 	static const char *const statement[] = {
-	    "UPDATE rows SET sealed = 'text' WHERE id = 2",
-	    "UPDATE rows SET sealed = x'', generation = 'x' WHERE id = 2",
+	    "UPDATE rows SET sealed = x'' WHERE id = 2",
+	    "UPDATE rows SET sealed = x'00', kind = 'x' WHERE id = 2",
 	    "UPDATE rows SET generation = -1 WHERE id = 2",
 	    "UPDATE rows SET generation = 1, kind = 65536 WHERE id = 2",
 	    "UPDATE rows SET kind = 0 WHERE id = 2",
@@ -867,7 +867,7 @@ rows_suite(void)
 	tcase_add_test(f, a_newer_format_is_refused_by_its_number);
 	tcase_add_test(f, what_is_no_store_of_ours_is_damaged);
 	tcase_add_test(f, a_schema_that_is_not_ours_is_damaged);
-	tcase_add_test(f, a_row_of_other_types_is_damaged);
+	tcase_add_test(f, a_row_that_cannot_be_is_damaged);
 	tcase_add_test(f,
 	    a_missing_header_copy_is_damaged_and_the_other_is_read);
 	tcase_add_test(f, no_changed_byte_does_worse_than_be_refused);

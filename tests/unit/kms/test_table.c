@@ -16,8 +16,11 @@ openssl_siphash(const uint8_t key[16], const uint8_t *in, size_t len,
 	EVP_MAC *mac = EVP_MAC_fetch(NULL, "SIPHASH", NULL);
 	EVP_MAC_CTX *ctx = EVP_MAC_CTX_new(mac);
 	size_t size = 16, n;
+	unsigned c = 1, d = 3;
 	OSSL_PARAM params[] = {
 	    OSSL_PARAM_construct_size_t(OSSL_MAC_PARAM_SIZE, &size),
+	    OSSL_PARAM_construct_uint(OSSL_MAC_PARAM_C_ROUNDS, &c),
+	    OSSL_PARAM_construct_uint(OSSL_MAC_PARAM_D_ROUNDS, &d),
 	    OSSL_PARAM_construct_end(),
 	};
 
