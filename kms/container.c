@@ -340,10 +340,10 @@ kms_container_discard(struct kms_container_writer **wp)
 
 	if (w == NULL)
 		return;
-	if (w->file != NULL) {
+	if (w->file != NULL)
 		fclose(w->file);
+	if (w->file != NULL && w->part != NULL)
 		(void)unlink(w->part);
-	}
 	kms_gcm_free(&w->at.gcm);
 	free(w->path);
 	free(w->part);

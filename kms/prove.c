@@ -58,7 +58,7 @@ decrypt(EVP_CIPHER_CTX *ctx, const struct shape *s, const struct kms_wrapped *w,
 	if (EVP_DecryptUpdate(ctx, out, &got, ct, (int)n) != 1 ||
 	    EVP_DecryptFinal_ex(ctx, out + got, &last) != 1)
 		return false;
-	return (size_t)(got + last) == KMS_KEY_LEN;
+	return (size_t)got + (size_t)last == KMS_KEY_LEN;
 }
 
 static int
