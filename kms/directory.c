@@ -267,7 +267,9 @@ check_news(const struct kms_directory *d, uint32_t i, const struct news *news)
 {
 	unsigned long long id = news->row.id;
 	const struct kms_directory_row *old = i == NONE ? NULL : &d->row[i];
-	uint32_t x, own = old == NULL ? NONE : old->extra;
+	uint32_t x, own;
+
+	own = old == NULL ? NONE : old->extra;
 
 	if (old == NULL && d->rows > 0 && id <= d->row[d->rows - 1].id)
 		return kms_fail(KMS_ERR_INTERNAL,

@@ -20,10 +20,10 @@ static const char *const sql[STMT_COUNT] = {
     [STMT_PUT_HEADER2] =
 	"INSERT OR REPLACE INTO header2(id, body, sha256) VALUES(1, ?1, ?2)",
     [STMT_GET] = "SELECT id, kind, generation, sealed FROM rows WHERE id = ?1",
-    [STMT_PUT] = "INSERT INTO rows(id, kind, generation, sealed) "
-		 "VALUES(?1, ?2, ?3, ?4) ON CONFLICT(id) DO UPDATE SET "
-		 "kind = excluded.kind, generation = excluded.generation, "
-		 "sealed = excluded.sealed",
+    [STMT_PUT] = ("INSERT INTO rows(id, kind, generation, sealed) "
+		  "VALUES(?1, ?2, ?3, ?4) ON CONFLICT(id) DO UPDATE SET "
+		  "kind = excluded.kind, generation = excluded.generation, "
+		  "sealed = excluded.sealed"),
     [STMT_SCAN_ALL] =
 	"SELECT id, kind, generation, sealed FROM rows ORDER BY id",
     /* The few ids by index, then their rows: no blob is ever sorted. */
@@ -233,7 +233,7 @@ data_version(struct kms_rows *rows, int64_t *version)
 int
 kms_rows_changed(struct kms_rows *rows, bool *changed)
 {
-	int64_t version;
+	int64_t version = 0;
 	int r;
 
 	r = data_version(rows, &version);
@@ -245,7 +245,7 @@ kms_rows_changed(struct kms_rows *rows, bool *changed)
 int
 kms_rows_seen(struct kms_rows *rows)
 {
-	int64_t version;
+	int64_t version = 0;
 	int r;
 
 	r = data_version(rows, &version);

@@ -159,7 +159,7 @@ get_number(struct kms_rows *rows, const char *pragma, int64_t *out)
 static int
 check_format(struct kms_rows *rows)
 {
-	int64_t id, format;
+	int64_t id = 0, format = 0;
 	int r;
 
 	r = get_number(rows, "PRAGMA application_id", &id);

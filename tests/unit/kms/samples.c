@@ -234,6 +234,7 @@ sample_root(struct kms_root *root)
 	root->next_id = 99;
 	root->time = 1795600000000009;
 	root->seals = 5000;
+	root->seals_next = 78;
 	fill(root->header_sha256, 32, 0x40);
 	fill(root->previous, 32, 0x80);
 	for (i = 1; i <= KMS_KINDS; i++)

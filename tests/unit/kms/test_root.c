@@ -63,34 +63,35 @@ END_TEST
 
 START_TEST(the_layout_is_the_documented_one)
 {
-	assert_hex(b, 49,
+	assert_hex(b, 57,
 	    "01"
 	    "202122232425262728292a2b2c2d2e2f"
 	    "00000000000004d2"
 	    "0000000000000063"
 	    "00066116b428a009"
-	    "0000000000001388");
-	assert_hex(b + 49 + 64, 48,
+	    "0000000000001388"
+	    "000000000000004e");
+	assert_hex(b + 57 + 64, 48,
 	    "0000000000000003"
 	    "0000000000000006"
 	    "0000000000000009"
 	    "000000000000000c"
 	    "000000000000000f"
 	    "0000000000000012");
-	assert_hex(b + 49 + 64 + 48, 16 + 16 + 8 + 16 + 8,
+	assert_hex(b + 57 + 64 + 48, 16 + 16 + 8 + 16 + 8,
 	    "c0c1c2c3c4c5c6c7c8c9cacbcccdcecf"
 	    "d0d1d2d3d4d5d6d7d8d9dadbdcdddedf"
 	    "000000000000004d"
 	    "e0e1e2e3e4e5e6e7e8e9eaebecedeeef"
 	    "0000000000011170");
-	ck_assert_uint_eq(b[225], 0x11); /* set key */
-	ck_assert_uint_eq(b[257], 0x22); /* log key */
-	assert_hex(b + 289, 5,
+	ck_assert_uint_eq(b[233], 0x11); /* set key */
+	ck_assert_uint_eq(b[265], 0x22); /* log key */
+	assert_hex(b + 297, 5,
 	    "02"
 	    "0002"
 	    "28"
 	    "03");
-	ck_assert_uint_eq(n, 289 + 1 + (2 + 1 + 40 + 8) + (2 + 1 + 60 + 8));
+	ck_assert_uint_eq(n, 297 + 1 + (2 + 1 + 40 + 8) + (2 + 1 + 60 + 8));
 }
 END_TEST
 
