@@ -271,7 +271,8 @@ check_news(const struct kms_directory *d, uint32_t i, const struct news *news)
 
 	own = old == NULL ? NONE : old->extra;
 
-	if (old == NULL && d->rows > 0 && id <= d->row[d->rows - 1].id)
+	if (old == NULL && d->rows > 0 && d->row != NULL &&
+	    id <= d->row[d->rows - 1].id)
 		return kms_fail(KMS_ERR_INTERNAL,
 		    "row %llu: a new row below the last", id);
 	if (old != NULL && old->kind == KMS_KIND_GROUP &&

@@ -28,9 +28,9 @@ static const char *const sql[STMT_COUNT] = {
 	"SELECT id, kind, generation, sealed FROM rows ORDER BY id",
     /* The few ids by index, then their rows: no blob is ever sorted. */
     [STMT_SCAN_ABOVE] =
-	"SELECT id, kind, generation, sealed FROM rows WHERE id IN (SELECT "
-	"id FROM rows INDEXED BY rows_generation WHERE generation > ?1) "
-	"ORDER BY id",
+	("SELECT id, kind, generation, sealed FROM rows WHERE id IN (SELECT "
+	 "id FROM rows INDEXED BY rows_generation WHERE generation > ?1) "
+	 "ORDER BY id"),
 };
 
 /* First match wins; extended codes stand before the primary ones. why NULL:
