@@ -4,7 +4,7 @@
  * The key is drawn anew in each process and no result is ever seen outside,
  * which the fewer rounds are meant for. Pure, unlike a cipher's context: any
  * number of threads at once. (bench_open: a directory spends a quarter of its
- * time here; OpenSSL's takes 55 ns a call, this 20.) Not for what is stored.
+ * time here; OpenSSL's takes 55 ns a call.) Not for what is stored.
  */
 #ifndef KMS_SIPHASH_H
 #define KMS_SIPHASH_H
