@@ -156,6 +156,7 @@ check_pair(const struct kmip_attr *a, struct kmip_field f[2], bool both)
 		if (item[i].type == KMIP_TEXT && item[i].len == 0)
 			r = kmip_fail(INVALID_FIELD, "%.*s: an empty text",
 			    (int)a->name_len, a->name);
+	f[0].to = f[1].to = NULL;
 	return r;
 }
 

@@ -382,7 +382,8 @@ read_object(struct kmip_making *m, struct kmip_work *w)
 	size_t i;
 	int r;
 
-	for (i = 0; i < 3 && kinds[i].type != m->stored.type; i++)
+	/* the caller let through no fourth */
+	for (i = 0; i < 2 && kinds[i].type != m->stored.type; i++)
 		continue;
 	if (!kmip_ttlv_find(&w->call->payload, kinds[i].tag, &object))
 		return kmip_fail(MISSING_DATA,

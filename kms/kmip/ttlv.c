@@ -224,7 +224,8 @@ kmip_ttlv_fields(const struct kmip_item *structure, const struct kmip_field *f,
 			return r;
 	}
 	for (i = 0; i < n; i++) {
-		if (f[i].times != KMIP_REQUIRED || f[i].to->type != 0)
+		if (f[i].times != KMIP_REQUIRED || f[i].to == NULL ||
+		    f[i].to->type != 0)
 			continue;
 		child.tag = f[i].tag;
 		return kmip_fail(MISSING_DATA, "%s is missing",
