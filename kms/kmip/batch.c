@@ -68,7 +68,6 @@ commit(struct run *run)
 		return 0;
 	r = kms_tx_commit(&b->tx);
 	b->writing = b->changed = false;
-	b->touched.n = 0;
 	for (i = 0; i < run->req.n; i++) {
 		if (run->work[i].changed && r != 0) {
 			run->work[i].code = r;
@@ -84,7 +83,6 @@ forget(struct kmip_batch *b)
 {
 	kms_tx_abort(&b->tx);
 	b->writing = b->changed = false;
-	b->touched.n = 0;
 }
 
 static int
@@ -439,7 +437,6 @@ run_free(struct run *run)
 		kms_wr_free(&w->out);
 		kms_secret_free(&w->secret);
 	}
-	kmip_ids_clear(&run->b.touched);
 	free(run);
 }
 

@@ -384,14 +384,38 @@ kmip_ids_clear(struct kmip_ids *ids)
 	*ids = (struct kmip_ids){0};
 }
 
+/* What no update has seen yet; all there is, when it is more than the
+ * directory remembers. */
+static int
+add_pending(const struct kmip_index *ix, const struct kms_directory *d,
+    struct kmip_ids *ids)
+{
+	uint64_t n, last = kms_directory_changes(d), id;
+	const struct kms_directory_row *row;
+	size_t at = 0;
+	int r = 0;
+
+	for (n = ix->seen; r == 0 && n < last; n++) {
+		if (!kms_directory_change(d, n, &id))
+			break;
+		r = kmip_ids_add(ids, id);
+	}
+	if (r != 0 || n == last)
+		return r;
+	while (r == 0 && (row = kms_directory_next(d, 0, &at)) != NULL)
+		r = kmip_ids_add(ids, row->id);
+	return r;
+}
+
 int
 kmip_index_find(struct kmip_index *ix, const struct kms_directory *d,
     uint64_t hash, struct kmip_ids *ids)
 {
 	uint32_t i;
-	int r = 0;
+	int r;
 
 	(void)pthread_mutex_lock(&ix->lock);
+	r = add_pending(ix, d, ids);
 	i = ix->buckets == 0 ? NONE : ix->bucket[hash & (ix->buckets - 1)];
 	for (; i != NONE && r == 0; i = ix->entry[i].next)
 		if (ix->entry[i].hash == hash && !is_stale(&ix->entry[i], d))

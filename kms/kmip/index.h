@@ -28,8 +28,8 @@ enum kmip_term {
 int kmip_index_new(struct kmip_index **) KMS_MUST;
 void kmip_index_free(struct kmip_index **);
 
-/* Catches up. In a transaction that has not put anything yet: what it puts
- * itself is not found. The first time it reads every key. */
+/* Catches up, in a transaction that has not put anything yet. The first time
+ * it reads every key. */
 int kmip_index_update(struct kmip_index *, struct kms_tx *) KMS_MUST;
 
 /* What to look for; two parts, the second may be empty. */
@@ -45,8 +45,11 @@ int kmip_ids_add(struct kmip_ids *, uint64_t) KMS_MUST;
 void kmip_ids_sort(struct kmip_ids *);
 void kmip_ids_clear(struct kmip_ids *);
 
-/* Adds the rows that had this term when the index was updated, as far as they
- * have not changed since. */
+/*
+ * Adds the rows that may have this term: those that had it when the index was
+ * updated and have not changed since, and all that have been put since then
+ * (by this transaction, and whoever it displaced).
+ */
 int kmip_index_find(struct kmip_index *, const struct kms_directory *,
     uint64_t hash, struct kmip_ids *) KMS_MUST;
 /* Bytes it holds. */

@@ -223,7 +223,6 @@ kmip_op_find_term(struct kmip_batch *b, enum kmip_term term,
     struct kmip_ids *ids)
 {
 	struct kmip_index *ix = b->service->index;
-	size_t i;
 	int r = 0;
 
 	if (!b->writing) /* else it was when the transaction began */
@@ -231,21 +230,12 @@ kmip_op_find_term(struct kmip_batch *b, enum kmip_term term,
 	if (r == 0)
 		r = kmip_index_find(ix, kms_tx_directory(b->tx),
 		    kmip_index_hash(ix, term, first, second), ids);
-	for (i = 0; r == 0 && i < b->touched.n; i++)
-		r = kmip_ids_add(ids, b->touched.id[i]);
 	if (r == 0)
 		kmip_ids_sort(ids);
 	return r;
 }
 
 /* --- changing them ------------------------------------------------------ */
-
-int
-kmip_op_touch(struct kmip_batch *b, uint64_t id)
-{
-	b->changed = true;
-	return kmip_ids_add(&b->touched, id);
-}
 
 int
 kmip_op_save(struct kmip_batch *b, struct kmip_view *v)
@@ -255,7 +245,6 @@ kmip_op_save(struct kmip_batch *b, struct kmip_view *v)
 	    .group = v->group,
 	    .subject = key->name,
 	    .tag = &key->tag};
-	uint64_t id = v->rec.id;
 	uint8_t *old = key->attrs;
 	size_t old_len = key->attrs_len;
 	struct kms_wr wr;
@@ -273,8 +262,7 @@ kmip_op_save(struct kmip_batch *b, struct kmip_view *v)
 		key->attrs = old;
 		key->attrs_len = old_len;
 	}
-	if (r == 0)
-		r = kmip_op_touch(b, id);
+	b->changed = b->changed || r == 0;
 	kms_wr_free(&wr);
 	return r;
 }
@@ -290,10 +278,9 @@ kmip_op_set_state(struct kmip_batch *b, struct kmip_view *v,
 	int r;
 
 	r = kms_key_modify(b->tx, v->group, v->rec.u.key.name, &change);
-	if (r == 0)
-		r = kmip_op_touch(b, id);
 	if (r != 0)
 		return r;
+	b->changed = true;
 	kmip_view_clear(v);
 	return kmip_op_load_row(b, id, v);
 }

@@ -57,8 +57,7 @@ struct kmip_batch {
 	char placeholder[KMS_TAG_TEXT];
 	struct kms_tx *tx;     /* the operation's; NULL where it has none */
 	bool writing, changed; /* tx is for WRITE; has puts of earlier items */
-	struct kmip_ids touched; /* rows put since the index was updated */
-	bool made;               /* an object was made in this batch */
+	bool made;             /* an object was made in this batch */
 };
 
 enum kmip_op_kind {
@@ -103,8 +102,6 @@ int kmip_op_load_live(struct kmip_batch *, const struct kmip_item *uid,
 /* Writes the view's stored attributes back into its record, as a step of the
  * transaction. The view is then of the new version. */
 int kmip_op_save(struct kmip_batch *, struct kmip_view *) KMS_MUST;
-/* Names a row that this batch has put, for later items' look-ups. */
-int kmip_op_touch(struct kmip_batch *, uint64_t id) KMS_MUST;
 /* Moves the record to a state; the view is then of the new version. */
 int kmip_op_set_state(struct kmip_batch *, struct kmip_view *, enum kms_state)
     KMS_MUST;
@@ -113,7 +110,8 @@ int kmip_op_set_state(struct kmip_batch *, struct kmip_view *, enum kms_state)
 void kmip_op_answer_tag(struct kmip_batch *, struct kmip_work *,
     const struct kms_tag *);
 
-/* Rows with a term: from the index, and those touched in this batch. */
+/* Rows that may have a term, newest first; what this batch put is among
+ * them. The caller compares. */
 int kmip_op_find_term(struct kmip_batch *, enum kmip_term,
     const struct kmip_item *first, const struct kmip_item *second,
     struct kmip_ids *) KMS_MUST;

@@ -122,10 +122,9 @@ modify_record(struct kmip_batch *b, struct kmip_view *v,
 	int r;
 
 	r = kms_key_modify(b->tx, v->group, v->rec.u.key.name, change);
-	if (r == 0)
-		r = kmip_op_touch(b, id);
 	if (r != 0)
 		return r;
+	b->changed = true;
 	kmip_view_clear(v);
 	return kmip_op_load_row(b, id, v);
 }

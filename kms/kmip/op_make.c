@@ -306,8 +306,7 @@ add_record(struct kmip_batch *b, struct kmip_making *m,
 	}
 	if (r == 0 && held)
 		r = kms_fail(KMS_ERR_INTERNAL, "a tag was drawn twice");
-	if (r == 0)
-		r = kmip_op_touch(b, view->id);
+	b->changed = b->changed || r == 0;
 	kms_wr_free(&wr);
 	return r;
 }

@@ -251,7 +251,6 @@ note_fetched(struct kmip_batch *b, const struct getting *g)
 	if (r == 0)
 		r = kms_tx_commit(&b->tx);
 	kms_tx_abort(&b->tx);
-	b->touched.n = 0;
 	b->changed = false;
 	if (r != 0)
 		kms_err_clear();

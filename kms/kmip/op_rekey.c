@@ -91,10 +91,9 @@ give_up_name(struct kmip_batch *b, struct kmip_view *old, struct kmip_making *m)
 	kms_tag_text(kmip_view_tag(old), tag);
 	(void)snprintf(retired, sizeof(retired), "%s", tag);
 	r = kms_key_modify(b->tx, old->group, old->rec.u.key.name, &change);
-	if (r == 0)
-		r = kmip_op_touch(b, id);
 	if (r != 0)
 		return r;
+	b->changed = true;
 	kmip_view_clear(old);
 	r = kmip_op_load_row(b, id, old);
 	old->stored.flags &= ~(unsigned)KMIP_STORED_NAMED;

@@ -183,8 +183,7 @@ kmip_op_destroy(struct kmip_batch *b, struct kmip_work *w)
 	if (r == 0)
 		r = kms_key_delete(b->tx, v.group, v.rec.u.key.name, false,
 		    NULL);
-	if (r == 0)
-		r = kmip_op_touch(b, v.rec.id);
+	b->changed = b->changed || r == 0;
 	if (r == 0)
 		kmip_op_answer_tag(b, w, kmip_view_tag(&v));
 	kmip_view_clear(&v);

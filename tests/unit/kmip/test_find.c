@@ -467,6 +467,31 @@ START_TEST(what_is_changed_in_a_batch_is_found_in_it)
 }
 END_TEST
 
+START_TEST(whom_a_change_displaced_is_found_in_its_batch)
+{
+	struct world w;
+	struct talk t;
+	char old[KMS_TAG_TEXT], new[KMS_TAG_TEXT], found[KMS_TAG_TEXT];
+
+	world_begin(&w);
+	world_open(&w);
+	create_key(&w, "old", "ENCR_a", 256, old);
+	simple(&w, KMIP_OP_ACTIVATE, old);
+	create_key(&w, "new", "ENCR_a", 256, new);
+	talk_begin(&t, 2);
+	put_uid(talk_item(&t, KMIP_OP_ACTIVATE), new);
+	by_name(talk_item(&t, KMIP_OP_LOCATE), "old");
+	(void)talk_item(&t, KMIP_OP_GET_ATTRIBUTES);
+	talk_send(&w, &t);
+	talk_uid(&t, 1, 0, found);
+	ck_assert_str_eq(old, found);
+	ck_assert_int_eq(talk_attr_number(&t, 2, "State"),
+	    KMIP_STATE_DEACTIVATED);
+	talk_end(&t);
+	world_end(&w);
+}
+END_TEST
+
 static void
 by_dates(struct kms_wr *wr, const char *arg)
 {
@@ -535,6 +560,7 @@ test_find(void)
 	tcase_add_test(t, the_index_is_the_same_after_a_restart);
 	tcase_add_test(t, the_index_keeps_up_with_many_changes_at_once);
 	tcase_add_test(t, what_is_changed_in_a_batch_is_found_in_it);
+	tcase_add_test(t, whom_a_change_displaced_is_found_in_its_batch);
 	tcase_add_test(t, two_dates_are_a_range);
 	tcase_add_test(t, criteria_that_make_no_sense_are_refused);
 	return t;
