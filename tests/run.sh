@@ -28,6 +28,7 @@ one() {
 	mkdir -p "$build/test/log"
 	log=$build/test/log/$kind-${name//\//-}
 	tmp=$(mktemp -d "$top/XXXXXX") || exit 1
+	chmod 0711 "$tmp" # some go on as another user
 	start=$SECONDS
 	(
 		export TMPDIR=$tmp
@@ -141,6 +142,7 @@ fi
 }
 # A short name: the paths of sockets in it have 107 bytes.
 top=$(mktemp -d /tmp/p11kms.XXXXXX) || exit 1
+chmod 0711 "$top"
 trap 'rm -rf "$top"' EXIT
 : >"$top/counts"
 list "$@" | xargs -r -P "$jobs" -L 1 tests/run.sh --one "$top"
