@@ -41,7 +41,7 @@ harden_start(struct harden *h)
 	struct rlimit none;
 
 	fill_standard_descriptors();
-	umask(077);
+	h->umask = umask(077);
 	harden_again();
 	if (getrlimit(RLIMIT_CORE, &h->core) == 0) {
 		none.rlim_cur = 0;
@@ -61,6 +61,7 @@ harden_again(void)
 void
 harden_undo(const struct harden *h)
 {
+	umask(h->umask);
 	(void)setrlimit(RLIMIT_CORE, &h->core);
 	(void)setrlimit(RLIMIT_MEMLOCK, &h->memlock);
 }

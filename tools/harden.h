@@ -7,10 +7,12 @@
 
 #include <stdbool.h>
 #include <sys/resource.h>
+#include <sys/types.h>
 
-/* The limits the process was started with, for a child that is not ours. */
+/* What the process was started with, for a child that is not ours. */
 struct harden {
 	struct rlimit core, memlock;
+	mode_t umask;
 	bool locked; /* mlockall succeeded: no page of ours is swapped */
 };
 
@@ -22,7 +24,7 @@ struct harden {
  */
 void harden_start(struct harden *);
 void harden_again(void);
-/* Gives back the limits, before somebody else's program is started. */
+/* Gives all of it back, before somebody else's program is started. */
 void harden_undo(const struct harden *);
 
 #endif

@@ -125,6 +125,8 @@ config "${good/file:/file:/no}"
 refused 2 /no "${list[@]}"
 config "${good/pin-source/pin-value}"
 refused 2 'a PIN may not stand' "${list[@]}"
+config "$(printf %s "$good" | sed 's/&pin-source=.*//')"
+refused 2 'no terminal' "${list[@]}"
 config "$good"
 mv "$dir/token/tokens" "$dir/token/away"
 mkdir "$dir/token/tokens"
@@ -155,6 +157,14 @@ chmod 600 "$store"
 head -c 4096 /dev/urandom >"$dir/noise"
 refused 6 "$dir/noise" p11kms -info -store "$dir/noise"
 refused 3 "$dir/none" p11kms -info -store "$dir/none"
+
+echo "# output that nobody can read is a failure; none at all is not ours"
+got=0
+p11kmsutil -listkeys >/dev/full 2>"$dir/err" || got=$?
+same "$got" 1
+grep -q '^p11kmsutil: standard output: No space' "$dir/err" || fail "$(cat "$dir/err")"
+p11kmsutil -listkeys <&- >&- 2>&-
+same "$(fingerprint)" "$before" "a closed descriptor changed the store"
 
 echo "# a full disk, at each write in turn"
 export ASAN_OPTIONS=detect_leaks=0 # strace is in the place of LeakSanitizer

@@ -79,6 +79,10 @@ loaded false
 echo "# the command's own end is ours"
 want 7 "${run[@]}" -kgname ENCR_a -- sh -c 'exit 7'
 loaded false
+umask 027
+want 0 "${run[@]}" -kgname ENCR_a -- sh -c umask
+same "$out" 0027 "the umask of the command"
+umask 077
 for sig in INT TERM HUP; do
 	# shellcheck disable=SC2016
 	want $((128 + $(kill -l $sig))) "${run[@]}" -kgname ENCR_a -- \

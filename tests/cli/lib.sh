@@ -7,6 +7,8 @@ umask 077
 export LC_ALL=C
 unset P11KMS_CONFIG VTAPE LD_PRELOAD SOFTHSM2_CONF
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+# libp11 0.4.12 loses what it has listed when listing a token fails.
+export LSAN_OPTIONS=suppressions=$top/tests/lib/lsan.supp:print_suppressions=0
 bin=$(cd "${P11KMS_BIN:-$top/build/bin}" && pwd)
 PATH=$bin:$PATH
 preload=$bin/../lib/libvtape-preload.so
