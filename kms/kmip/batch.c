@@ -417,7 +417,7 @@ count(struct run *run)
 	size_t i;
 
 	for (i = 0; i < run->req.n; i++)
-		if (run->work[i].call != NULL && i < run->res.n)
+		if (i < run->res.n && run->work[i].call != NULL)
 			kmip_metrics_count(&run->b.service->metrics,
 			    run->work[i].call->op, run->work[i].code,
 			    run->work[i].micros);
