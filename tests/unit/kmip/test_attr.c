@@ -241,9 +241,9 @@ START_TEST(what_is_the_servers_is_not_the_clients_to_set)
 	create_key(&w, NULL, NULL, 256, uid);
 	for (i = 0; i < sizeof(no) / sizeof(no[0]); i++) {
 		set_text(&w, KMIP_OP_ADD_ATTRIBUTE, uid, no[i].name,
-		    no[i].value, no[i].reason);
+		    no[i].value, (int)no[i].reason);
 		set_text(&w, KMIP_OP_MODIFY_ATTRIBUTE, uid, no[i].name,
-		    no[i].value, no[i].reason);
+		    no[i].value, (int)no[i].reason);
 	}
 	delete_one(&w, uid, "State", -1, KMIP_REASON_PERMISSION_DENIED);
 	delete_one(&w, uid, "x-keygroup", -1, KMIP_REASON_PERMISSION_DENIED);

@@ -718,8 +718,8 @@ START_TEST(identifiers_go_to_tape_and_back)
 	    {"12345", 5}};
 	static const char *const bad[] = {"",
 	    "an identifier of more than thirty-two bytes",
-	    "b000000000000000000000000000000000000000000000000000000000000000"
-	    "00"};
+	    ("b000000000000000000000000000000000000000000000000000000000000000"
+	     "00")};
 	char back[KMIP_UID_MAX + 1];
 	struct kms_tag tag;
 	unsigned n;
