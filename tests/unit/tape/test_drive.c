@@ -307,6 +307,34 @@ START_TEST(what_a_drive_can_is_told_without_error)
 }
 END_TEST
 
+START_TEST(every_state_has_a_name_of_its_own)
+{
+	const char *names[40];
+	size_t n = 0;
+
+	for (int i = TAPE_ABLE; i <= TAPE_LIBRARY; i++)
+		names[n++] = tape_ability_name((enum tape_ability)i);
+	names[n++] = "";
+	for (int i = TAPE_NEXT_UNKNOWN; i <= TAPE_NEXT_LOCKED; i++)
+		names[n++] = tape_next_name((enum tape_next)i);
+	names[n++] = "";
+	for (int i = TAPE_ENC_DISABLE; i <= TAPE_ENC_ENCRYPT; i++)
+		names[n++] = tape_enc_name((enum tape_enc_mode)i);
+	names[n++] = "";
+	for (int i = TAPE_DEC_DISABLE; i <= TAPE_DEC_MIXED; i++)
+		names[n++] = tape_dec_name((enum tape_dec_mode)i);
+	names[n++] = "";
+	for (uint8_t i = 0; i <= 5; i++)
+		names[n++] = tape_control_name(i);
+	for (size_t i = 1; i < n; i++)
+		ck_assert_str_ne(names[i - 1], names[i]);
+	ck_assert_str_eq(tape_control_name(3), "library");
+	ck_assert_str_eq(tape_control_name(200), "reserved");
+	ck_assert_str_eq(tape_algorithm_name(0x00010010), "AES-256-CCM");
+	ck_assert_ptr_null(tape_algorithm_name(0));
+}
+END_TEST
+
 /* READ ATTRIBUTE as an LTO cartridge answers; count 1: no barcode in it. */
 static bool
 attributes(struct mock *k, const struct tape_cmd *c, struct tape_reply *r,
@@ -410,6 +438,7 @@ drive_tests(void)
 	tcase_add_test(t, next_block_states_are_told_apart);
 	tcase_add_test(t, not_being_able_to_tell_is_no_error);
 	tcase_add_test(t, what_a_drive_can_is_told_without_error);
+	tcase_add_test(t, every_state_has_a_name_of_its_own);
 	return t;
 }
 

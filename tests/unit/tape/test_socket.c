@@ -30,6 +30,10 @@ answer(int fd, char what)
 	if (wire_recv(fd, head, sizeof(head), 10000) < 0 ||
 	    wire_req_decode(head, &q) < 0 || what == 'x')
 		return;
+	if (what == 's') {
+		(void)wire_recv(fd, head, 1, 30000); /* until it gives up */
+		return;
+	}
 	r.len = q.dir == WIRE_IN ? 4 : 0;
 	wire_rep_encode(&r, back);
 	if (what == 'r')
@@ -84,13 +88,14 @@ peer_stop(struct peer *p)
 }
 
 static int
-ask(struct tape_transport *t, uint8_t *in, size_t len, size_t *got)
+ask_in_time(struct tape_transport *t, uint8_t *in, size_t len, size_t *got,
+    unsigned timeout_ms)
 {
 	struct tape_cmd c = {.cdb_len = 6,
 	    .dir = TAPE_IN,
 	    .in = in,
 	    .len = len,
-	    .timeout_ms = 10000};
+	    .timeout_ms = timeout_ms};
 	struct tape_reply r;
 
 	c.cdb[0] = 0x12;
@@ -98,6 +103,32 @@ ask(struct tape_transport *t, uint8_t *in, size_t len, size_t *got)
 	*got = r.got;
 	return err;
 }
+
+static int
+ask(struct tape_transport *t, uint8_t *in, size_t len, size_t *got)
+{
+	return ask_in_time(t, in, len, got, 10000);
+}
+
+START_TEST(silence_is_a_time_out_and_a_late_answer_is_not_taken)
+{
+	struct fx *fx = fx_new();
+	struct tape_transport *t;
+	uint8_t in[8];
+	struct peer p;
+	size_t got;
+
+	peer_start(&p, fx_path(fx, "s"), "sg");
+	ck_assert_int_eq(tape_socket_open(fx_path(fx, "s"), &t), 0);
+	ck_assert_int_eq(ask_in_time(t, in, sizeof(in), &got, 1),
+	    KMS_ERR_TIMEOUT);
+	ck_assert_int_eq(ask(t, in, sizeof(in), &got), 0);
+	t->close(&t);
+	peer_stop(&p);
+	ck_assert_uint_eq(p.connections, 2);
+	fx_free(&fx);
+}
+END_TEST
 
 START_TEST(nobody_listening_is_not_found)
 {
@@ -179,6 +210,7 @@ socket_tests(void)
 {
 	TCase *t = tcase_create("socket");
 
+	tcase_add_test(t, silence_is_a_time_out_and_a_late_answer_is_not_taken);
 	tcase_add_test(t, nobody_listening_is_not_found);
 	tcase_add_test(t, the_room_behind_the_answer_is_zero);
 	tcase_add_test(t, a_lost_connection_is_made_anew_for_the_next_command);
