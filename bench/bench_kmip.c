@@ -592,7 +592,7 @@ int
 main(int argc, char **argv)
 {
 	size_t many = argc > 2 ? strtoul(argv[2], NULL, 10) : 100000;
-	struct service small, large;
+	static struct service small, large;
 	double get, locate;
 	long before;
 	bool good;
