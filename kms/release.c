@@ -23,29 +23,11 @@ static int
 explain_missing(const struct kms_tag *tag)
 {
 	char text[KMS_TAG_TEXT];
-	const char *what = "";
 
 	kms_tag_text(tag, text);
-	switch (kms_tag_kind(tag)) {
-	case KMS_TAG_RANDOM:
-		what = "a random key made by p11kms: no passphrase brings it "
-		       "back, only a backup of the store that held it";
-		break;
-	case KMS_TAG_PHRASE:
-		what = "a key of its own passphrase: bring it back with "
-		       "p11kmsutil -recoverkey -tag and that passphrase";
-		break;
-	case KMS_TAG_GROUP:
-		what = "a key of its group's passphrase: bring it back with "
-		       "p11kmsutil -recoverkey -tag and that passphrase";
-		break;
-	case KMS_TAG_FOREIGN:
-		what = "a tag that p11kms did not make: bring its key in with "
-		       "p11kmsutil -importkey -tag";
-		break;
-	}
 	return kms_fail(KMS_ERR_NOTFOUND,
-	    "tag %s is not in this store; it looks like %s", text, what);
+	    "tag %s is not in this store; it looks like %s", text,
+	    kms_tag_explain(tag));
 }
 
 static int

@@ -38,6 +38,26 @@ kms_tag_kind(const struct kms_tag *tag)
 	}
 }
 
+const char *
+kms_tag_explain(const struct kms_tag *tag)
+{
+	switch (kms_tag_kind(tag)) {
+	case KMS_TAG_RANDOM:
+		return "a random key made by p11kms: no passphrase brings it "
+		       "back, only a backup of the store that held it";
+	case KMS_TAG_PHRASE:
+		return "a key of its own passphrase: bring it back with "
+		       "p11kmsutil -recoverkey -tag and that passphrase";
+	case KMS_TAG_GROUP:
+		return "a key of its group's passphrase: bring it back with "
+		       "p11kmsutil -recoverkey -tag and that passphrase";
+	case KMS_TAG_FOREIGN:
+		break;
+	}
+	return "a tag that p11kms did not make: bring its key in with "
+	       "p11kmsutil -importkey -tag";
+}
+
 unsigned
 kms_tag_cost(const struct kms_tag *tag)
 {

@@ -32,6 +32,8 @@ struct kms_tag {
  * has a cost in range; all else is FOREIGN. A hint for messages and for
  * recovery, never proof of origin. */
 enum kms_tag_kind kms_tag_kind(const struct kms_tag *);
+/* The kind in words, and what brings such a key back. */
+const char *kms_tag_explain(const struct kms_tag *);
 unsigned kms_tag_cost(const struct kms_tag *);
 
 /* Bytes of a drive's KAD; 0 or over 32 is KMS_ERR_USAGE. */

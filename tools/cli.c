@@ -405,6 +405,8 @@ cli_parse(const struct cli_program *program, int argc, char **argv,
 	if (r != 0)
 		return r;
 	if (cli->operation == NULL)
+		cli->operation = program->bare;
+	if (cli->operation == NULL)
 		return kms_fail(KMS_ERR_USAGE,
 		    "no operation; %s -help lists them", program->name);
 	return check_complete(cli);

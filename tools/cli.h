@@ -45,6 +45,8 @@ struct cli_operation {
 struct cli_program {
 	const char *name, *help;
 	const struct cli_operation *operations; /* ends with a NULL name */
+	/* What it does when no operation is named; NULL: that is an error. */
+	const struct cli_operation *bare;
 };
 
 /* One parsed command line. Everything is borrowed from argv. */

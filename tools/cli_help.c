@@ -66,6 +66,9 @@ cli_help(const struct cli *cli, char **text)
 		print_options(f, cli_common, op->json);
 	} else {
 		fprintf(f, "%s: %s\n\n", p->name, p->help);
+		if (p->bare != NULL)
+			fprintf(f, "  %-19s %s\n", p->bare->name,
+			    p->bare->help);
 		for (op = p->operations; op->name != NULL; op++)
 			fprintf(f, "  -%-18s %s\n", op->name, op->help);
 		fprintf(f,

@@ -34,8 +34,7 @@ cmd_backup(struct cli *cli)
 	r = open_all(&at, cli);
 	if (r == 0) {
 		options.keep = at.config->backup.keep;
-		r = kms_backup_make(at.store, &at.actor, &options, &b,
-		    &report);
+		r = kms_backup_make(at.store, &at.actor, &options, &b, &report);
 	}
 	if (r == 0)
 		r = show(cli, &b, &report);

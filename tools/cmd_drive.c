@@ -188,7 +188,7 @@ loading_begin(struct loading *l, const struct cli *cli)
 	int r;
 
 	memset(l, 0, sizeof(*l));
-	r = open_config(&l->at, cli);
+	r = open_drive_host(&l->at, cli);
 	return r == 0 ? open_drive(cli, &l->drive, &l->node) : r;
 }
 
@@ -211,7 +211,9 @@ loading_key(struct loading *l, const struct cli *cli)
 		q.tag_len = tag.len;
 	}
 	if (r == 0)
-		r = open_keys(&l->at, &l->keys);
+		r = open_servers(&l->at) != NULL
+		    ? open_keys_kmip(&l->at, &l->keys)
+		    : open_keys(&l->at, &l->keys);
 	if (r == 0)
 		r = tape_request_key(l->drive, l->keys, &q, &l->load, &l->key);
 	return r;

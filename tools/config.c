@@ -51,7 +51,7 @@ static const struct entry entries[] = {
     {"backup", "max_age", TIME, AT(backup.max_age), 0, 0},
     {"backup", "same_device", SWITCH, AT(policy.backup_same_device), 0, 0},
     {"server", "listen", TEXT, AT(server.listen), 0, 0},
-    {"server", "workers", NUMBER, AT(server.workers), 1, 1024},
+    {"server", "workers", NUMBER, AT(server.workers), 1, 256},
     {"server", "metrics", PATH, AT(server.metrics), 0, 0},
     {"server", "cert", TEXT, AT(server.tls.cert), 0, 0},
     {"server", "key", TEXT, AT(server.tls.key), 0, 0},
@@ -341,18 +341,30 @@ next_line(char *buf, int cap, void *user)
 	return check_line(p, buf) == 0 ? buf : NULL;
 }
 
+int
+config_check_store(const struct config *c)
+{
+	const char *missing = c->store.path == NULL ? "[store] path"
+	    : c->token.uri == NULL                  ? "[token] uri"
+						    : NULL;
+
+	if (missing == NULL)
+		return 0;
+	return kms_fail(KMS_ERR_CONFIG, "%s: %s is missing", c->file, missing);
+}
+
 /* Required keys, and what one key asks of another. */
 static int
 check_whole(const struct config *c)
 {
+	bool local = c->drive.servers == NULL;
 	size_t i;
+	int r = 0;
 
-	if (c->store.path == NULL)
-		return kms_fail(KMS_ERR_CONFIG, "%s: [store] path is missing",
-		    c->file);
-	if (c->token.uri == NULL)
-		return kms_fail(KMS_ERR_CONFIG, "%s: [token] uri is missing",
-		    c->file);
+	if (local || c->store.path != NULL || c->token.uri != NULL)
+		r = config_check_store(c);
+	if (r != 0)
+		return r;
 	for (i = 0; i < c->clients; i++)
 		if (c->client[i].cn == NULL)
 			return kms_fail(KMS_ERR_CONFIG,

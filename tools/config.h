@@ -55,6 +55,9 @@ struct config {
  * too (status 2).
  */
 int config_load(const char *file, struct config **) KMS_MUST;
+/* Where keys come from [drive] servers a host may have neither token nor
+ * store; what needs them asks here. CONFIG names the key that is missing. */
+int config_check_store(const struct config *) KMS_MUST;
 void config_free(struct config **);
 
 #endif

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "kms/key.h"
+#include "kms/kmip/server.h"
 #include "kms/release.h"
 
 #define SECRET_HEAP (256u * 1024)
@@ -15,16 +16,19 @@ static int
 name_guard(struct open *at)
 {
 	const char *path = at->config->store.path;
-	int dir = (int)(strrchr(path, '/') - path);
+	int dir;
 
+	if (path == NULL)
+		return 0;
+	dir = (int)(strrchr(path, '/') - path);
 	if (asprintf(&at->guard, "%.*s/pin.guard", dir, path) >= 0)
 		return 0;
 	at->guard = NULL;
 	return kms_fail(KMS_ERR_MEMORY, "configuration: %s", strerror(errno));
 }
 
-int
-open_config(struct open *at, const struct cli *cli)
+static int
+load_config(struct open *at, const struct cli *cli)
 {
 	int r;
 
@@ -34,9 +38,50 @@ open_config(struct open *at, const struct cli *cli)
 	r = config_load(cli->config, &at->config);
 	if (r == 0)
 		r = name_guard(at);
-	if (r != 0)
-		return r;
-	return kms_secret_init(SECRET_HEAP, at->config->memory_lock);
+	return r;
+}
+
+int
+open_config(struct open *at, const struct cli *cli)
+{
+	int r = load_config(at, cli);
+
+	if (r == 0)
+		r = config_check_store(at->config);
+	return r != 0 ? r
+		      : kms_secret_init(SECRET_HEAP, at->config->memory_lock);
+}
+
+int
+open_drive_host(struct open *at, const struct cli *cli)
+{
+	int r = load_config(at, cli);
+
+	if (r == 0 && open_servers(at) == NULL)
+		r = config_check_store(at->config);
+	return r != 0 ? r
+		      : kms_secret_init(SECRET_HEAP, at->config->memory_lock);
+}
+
+const char *
+open_servers(const struct open *at)
+{
+	const char *given = cli_value(at->cli, "server");
+
+	return given != NULL ? given : at->config->drive.servers;
+}
+
+int
+open_service(struct open *at, const struct cli *cli)
+{
+	int r = load_config(at, cli);
+
+	if (r == 0)
+		r = config_check_store(at->config);
+	return r != 0
+	    ? r
+	    : kms_secret_init(kmip_server_heap(at->config->server.workers),
+		  at->config->memory_lock);
 }
 
 int

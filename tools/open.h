@@ -27,6 +27,13 @@ struct open {
 
 /* Reads the configuration and makes the heap for secrets as it says. */
 int open_config(struct open *, const struct cli *) KMS_MUST;
+/* As open_config, for a drive whose key may come from KMIP servers: token and
+ * store are then not asked for. */
+int open_drive_host(struct open *, const struct cli *) KMS_MUST;
+/* The servers in force: -server, else [drive] servers; NULL: the local store. */
+const char *open_servers(const struct open *);
+/* As open_config, with a heap for the service's workers. */
+int open_service(struct open *, const struct cli *) KMS_MUST;
 /* As open_config; where no configuration was named and the default one is not
  * there, its defaults count and open->config stays NULL. */
 int open_memory(struct open *, const struct cli *) KMS_MUST;
@@ -56,5 +63,11 @@ int open_header(const char *path, struct kms_header **) KMS_MUST;
  * store when it is first asked; open is borrowed.
  */
 int open_keys(struct open *, struct tape_keys **) KMS_MUST;
+/*
+ * Keys from the servers in force, over KMIP, one server after the other: the
+ * next is asked where one does not answer, to read also where it has no such
+ * key. A refusal is final: another server may only not know of it yet.
+ */
+int open_keys_kmip(struct open *, struct tape_keys **) KMS_MUST;
 
 #endif

@@ -2,9 +2,11 @@
 #include <stddef.h>
 
 #include "tools/cmd_backup.h"
+#include "tools/cmd_ca.h"
 #include "tools/cmd_create.h"
 #include "tools/cmd_master.h"
 #include "tools/cmd_recovery.h"
+#include "tools/service.h"
 
 /* clang-format off */
 static const struct cli_option createemptydb[] = {
@@ -31,6 +33,20 @@ static const struct cli_option reason[] = {
 static const struct cli_option restoredb[] = {
 	CLI_REQUIRED("path", "F", "the backup to install"),
 	CLI_REQUIRED("reason", "T", "why; kept for ever"),
+	CLI_END
+};
+
+static const struct cli_option newca[] = {
+	CLI_VALUE("path", "DIR", "where; else beside [server] ca, else "
+	    "/etc/p11kms/tls"),
+	CLI_VALUE("host", "A,B", "names and addresses of the server; else this "
+	    "host's"),
+	CLI_VALUE("days", "N", "how long the server's certificate counts (730)"),
+	CLI_END
+};
+static const struct cli_option newclient[] = {
+	CLI_VALUE("path", "DIR", "where the CA is"),
+	CLI_VALUE("days", "N", "how long the certificate counts (730)"),
 	CLI_END
 };
 
@@ -73,14 +89,28 @@ static const struct cli_operation operations[] = {
 	 .help = "one more login with a PIN that is remembered as wrong"},
 	{.name = "newphrase", .run = cmd_master_phrase,
 	 .help = "prints one strong passphrase"},
+	{.name = "newca", .run = cmd_ca_new, .options = newca,
+	 .help = "makes a small CA and the server's certificate",
+	 .json = true},
+	{.name = "newclient", .run = cmd_ca_client, .options = newclient,
+	 .value = "NAME",
+	 .help = "makes a client's key and certificate",
+	 .json = true},
 	{.name = NULL}
 };
 /* clang-format on */
 
+static const struct cli_operation service = {
+    .name = "(none)",
+    .run = service_run,
+    .help = "runs the key service in the foreground",
+};
+
 static const struct cli_program program = {
     .name = "p11kms",
-    .help = "the store and its master keys",
+    .help = "the store and its master keys, and the key service",
     .operations = operations,
+    .bare = &service,
 };
 
 int

@@ -10,6 +10,7 @@
 #define READ   CLI_ONE_OF(1, "read", NULL, "to read: as the next block says")
 #define VOLUME CLI_VALUE("volume", "LABEL", "which tape; else its barcode")
 #define KEEP   CLI_FLAG("keep_on_unload", "the key stays when the tape leaves")
+#define SERVER CLI_VALUE("server", "HOST[:PORT]", "the key from a KMIP server")
 
 static const struct cli_option drive[] = {
 	DRIVE,
@@ -22,6 +23,7 @@ static const struct cli_option load[] = {
 	READ,
 	VOLUME,
 	KEEP,
+	SERVER,
 	CLI_END
 };
 static const struct cli_option run[] = {
@@ -30,6 +32,7 @@ static const struct cli_option run[] = {
 	READ,
 	VOLUME,
 	KEEP,
+	SERVER,
 	CLI_END
 };
 

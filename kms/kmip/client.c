@@ -132,7 +132,9 @@ settle(struct kmip_client *c, enum kmip_io io, int64_t until)
 	case KMIP_IO_WRITE:
 		return wait_for(c->fd, POLLOUT, until);
 	case KMIP_IO_CLOSED:
-		return kms_fail(KMS_ERR_IO, "the server closed the connection");
+		return kms_fail(KMS_ERR_IO,
+		    "the server closed the connection; its log says why: it "
+		    "may have no rule for this client's certificate");
 	case KMIP_IO_FAILED:
 		break;
 	}
@@ -358,10 +360,12 @@ exchange(struct kmip_client *c, const struct kms_wr *wr)
 	c->sent = false;
 	kms_secret_free(&c->response);
 	r = send_all(c, wr->p, wr->len, until);
-	if (r != 0)
-		return r;
-	c->sent = true;
-	return receive(c, until);
+	c->sent = r == 0;
+	if (r == 0)
+		r = receive(c, until);
+	if (r == KMS_ERR_IO || r == KMS_ERR_TIMEOUT)
+		r = kms_fail_add(r, "%s", c->name);
+	return r;
 }
 
 static bool

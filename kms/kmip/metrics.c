@@ -131,6 +131,9 @@ kmip_metrics_text(struct kmip_metrics *m, struct kms_wr *wr)
 {
 	single(wr, "token_up", "gauge", atomic_load(&m->token_up));
 	single(wr, "store_up", "gauge", atomic_load(&m->store_up));
+	line(wr, "# TYPE p11kms_certificate_days_left gauge\n");
+	line(wr, "p11kms_certificate_days_left %d\n",
+	    atomic_load(&m->certificate_days));
 	single(wr, "connections", "gauge", atomic_load(&m->open));
 	single(wr, "connections_total", "counter", atomic_load(&m->accepted));
 	single(wr, "connections_refused_total", "counter",

@@ -22,6 +22,7 @@ struct kmip_metrics {
 	atomic_uint open;
 	/* Health: the token's last answer, and the store's. */
 	atomic_bool token_up, store_up;
+	atomic_int certificate_days; /* until the server's own ends */
 };
 
 void kmip_metrics_init(struct kmip_metrics *);

@@ -389,6 +389,22 @@ kmip_server_free(struct kmip_server **sp)
 	free(s);
 }
 
+/* Beside a worker's bench: the request's keys and its answer at work. */
+#define WORK_LOCKED (2u * LOCKED_MAX)
+#define BASE_LOCKED (256u * 1024u)
+
+size_t
+kmip_server_heap(unsigned workers)
+{
+	size_t need = BASE_LOCKED + PARTS_LOCKED_MAX +
+	    (size_t)workers * (LOCKED_MAX + WORK_LOCKED);
+	size_t heap = 4096;
+
+	while (heap < need)
+		heap *= 2;
+	return heap;
+}
+
 int
 kmip_server_days_left(struct kmip_server *s)
 {

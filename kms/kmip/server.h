@@ -49,6 +49,10 @@ int kmip_server_drain(struct kmip_server *, unsigned wait_ms) KMS_MUST;
 /* Ends connections and threads (drain first to be polite). */
 void kmip_server_free(struct kmip_server **);
 
+/* Bytes of the heap for secrets that so many workers and their clients take
+ * at most (a power of two, for kms_secret_init). */
+size_t kmip_server_heap(unsigned workers);
+
 /* The port of the first listening socket: for listen = "…:0". */
 unsigned kmip_server_port(const struct kmip_server *);
 /* Days until the server's certificate ends. */

@@ -1,0 +1,10 @@
+/* p11kms -newca and -newclient. */
+#ifndef TOOLS_CMD_CA_H
+#define TOOLS_CMD_CA_H
+
+#include "tools/cli.h"
+
+int cmd_ca_new(struct cli *);
+int cmd_ca_client(struct cli *);
+
+#endif
