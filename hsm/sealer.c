@@ -276,6 +276,7 @@ wrap(struct kms_sealer *s, const struct kms_slot *slot,
 	return run(s, &j);
 }
 
+/* key_out NULL: only proven. */
 static int
 do_unwrap(struct hsm_job *base, struct hsm_session *s)
 {
@@ -286,7 +287,8 @@ do_unwrap(struct hsm_job *base, struct hsm_session *s)
 	r = hsm_keyring_get(j->z->ring, s, j->base.slot, &m);
 	if (r != 0)
 		return r;
-	r = hsm_wrap_open(s, &m, j->in, j->key_out);
+	r = j->key_out != NULL ? hsm_wrap_open(s, &m, j->in, j->key_out)
+			       : hsm_wrap_prove(s, &m, j->in);
 	if (r == KMS_ERR_AUTH)
 		return kms_fail(r,
 		    "a wrapped key does not open under master key '%s' (%s)",
@@ -311,6 +313,19 @@ unwrap(struct kms_sealer *s, const struct kms_slot *slot,
 	};
 
 	*out = NULL;
+	return run(s, &j);
+}
+
+static int
+prove(struct kms_sealer *s, const struct kms_slot *slot,
+    const struct kms_wrapped *in)
+{
+	struct job j = {
+	    .base.run = do_unwrap,
+	    .base.slot = slot,
+	    .in = in,
+	};
+
 	return run(s, &j);
 }
 
@@ -441,6 +456,7 @@ static const struct kms_sealer functions = {
     .debris_sweep = debris_sweep,
     .wrap = wrap,
     .unwrap = unwrap,
+    .prove = prove,
     .rewrap = rewrap,
     .random = random_bytes,
     .anchor_get = anchor_get,

@@ -15,6 +15,26 @@ kms_recoverable_name(enum kms_recoverable r)
 	return names[r];
 }
 
+static bool
+is_rotating(struct kms_header *h)
+{
+	return kms_header_find(h, KMS_ROLE_HMK, KMS_SLOT_NEXT) != NULL ||
+	    kms_header_find(h, KMS_ROLE_KPK, KMS_SLOT_NEXT) != NULL;
+}
+
+/* A copy made in the middle of a rotation has rows under both keys. */
+static bool
+needed_have_phrases(const struct kms_header *h)
+{
+	size_t i;
+
+	for (i = 0; i < h->n; i++)
+		if (h->slot[i].slot.place != KMS_SLOT_SUPERSEDED &&
+		    h->slot[i].slot.origin != KMS_SLOT_PASSPHRASE)
+			return false;
+	return true;
+}
+
 /* Would a copy of the store bring this key back? The masters must come back
  * too: both from their phrases, or from the HSM's own backup, which only its
  * owner can vouch for. */
@@ -32,10 +52,9 @@ look_at_backups(const struct kms_store *s, const struct kms_gate_key *key,
 		view->needs_token = true;
 		return;
 	}
-	phrases = hmk->slot.origin == KMS_SLOT_PASSPHRASE &&
-	    wraps->slot.origin == KMS_SLOT_PASSPHRASE;
+	phrases = needed_have_phrases(s->header);
 	attested = s->cover.attested_hmk == hmk->slot.no &&
-	    s->cover.attested_kpk == kpk->slot.no;
+	    s->cover.attested_kpk == kpk->slot.no && !is_rotating(s->header);
 	view->needs_token = !phrases;
 	/* A key not in the store yet (id 0) is in no backup of it. */
 	if ((phrases || attested) && key->id != 0 &&

@@ -17,9 +17,11 @@ struct rotation {
 	const struct kms_actor *actor;
 	enum kms_role role;
 	const struct kms_setup_master *want;
+	struct kms_rewrap *job;
 	struct kms_header *header;    /* a copy, to be changed */
 	struct kms_header_slot *next; /* in it */
 	struct kms_secret *master;    /* of a phrase; else NULL */
+	bool left;                    /* something had come under the old key */
 };
 
 /* Reads the header as it is now; the slot is looked up anew. */
@@ -57,18 +59,23 @@ put_header(struct rotation *z, const char *what,
 
 /* --- the plan ----------------------------------------------------------- */
 
+static enum kms_slot_origin
+wanted_origin(const struct rotation *z)
+{
+	if (z->want->wanted != NULL)
+		return KMS_SLOT_ADOPTED;
+	return z->want->phrase != NULL ? KMS_SLOT_PASSPHRASE : KMS_SLOT_TOKEN;
+}
+
 static int
 plan_origin(struct rotation *z, struct kms_slot *slot)
 {
 	struct kms_sealer *sealer = z->s->sealer;
 	int r;
 
-	if (z->want->wanted != NULL) {
-		slot->origin = KMS_SLOT_ADOPTED;
+	slot->origin = wanted_origin(z);
+	if (z->want->wanted != NULL)
 		return sealer->adopt(sealer, z->want->wanted, slot, NULL);
-	}
-	slot->origin = z->want->phrase != NULL ? KMS_SLOT_PASSPHRASE
-					       : KMS_SLOT_TOKEN;
 	slot->cka_id_len = 16;
 	r = kms_draw(sealer, slot->cka_id, slot->cka_id_len);
 	if (r != 0 || z->want->phrase == NULL)
@@ -126,22 +133,45 @@ plan(struct rotation *z)
 	return put_header(z, "planned", NULL);
 }
 
+/* The key that is wanted for adoption now: is it that slot's? */
+static int
+is_wanted(struct rotation *z, const struct kms_slot *slot, bool *same)
+{
+	struct kms_slot found = {.role = z->role};
+	int r = 0;
+
+	*same = strcmp(slot->id, z->want->id) == 0 &&
+	    slot->origin == wanted_origin(z);
+	if (*same && z->want->wanted != NULL) {
+		r = z->s->sealer->adopt(z->s->sealer, z->want->wanted, &found,
+		    NULL);
+		*same = r == 0 && found.cka_id_len == slot->cka_id_len &&
+		    memcmp(found.cka_id, slot->cka_id, slot->cka_id_len) == 0;
+	}
+	return r;
+}
+
 /* A rotation that was cut short is gone on with, not mixed with another. */
 static int
 check_same(struct rotation *z)
 {
+	static const char *const with[] = {
+	    [KMS_SLOT_PASSPHRASE] = "passphrase",
+	    [KMS_SLOT_TOKEN] = "-nopphrase",
+	    [KMS_SLOT_ADOPTED] = "-adopt of the same key",
+	};
 	const struct kms_slot *slot = &z->next->slot;
-	bool phrase = slot->origin == KMS_SLOT_PASSPHRASE;
+	bool same;
+	int r;
 
-	if (strcmp(slot->id, z->want->id) == 0 &&
-	    phrase == (z->want->phrase != NULL))
-		return 0;
+	r = is_wanted(z, slot, &same);
+	if (r != 0 || same)
+		return r;
 	return kms_fail(KMS_ERR_STATE,
 	    "a rotation to %s '%s' (%s) is under way; finish that one first, "
 	    "with its ID and %s",
 	    kms_role_name(z->role), slot->id,
-	    kms_slot_origin_name(slot->origin),
-	    phrase ? "passphrase" : "no passphrase");
+	    kms_slot_origin_name(slot->origin), with[slot->origin]);
 }
 
 /* --- making ------------------------------------------------------------- */
@@ -202,48 +232,130 @@ make(struct rotation *z)
 	return r == 0 ? kms_sync_doubt(z->s) : r;
 }
 
-/* Is the phrase given now the one the next key was made from? */
+/* Is it the master key of that slot, made before? AUTH: no. */
 static int
-prove_again(struct rotation *z)
+prove(struct rotation *z, const struct kms_secret *master,
+    const struct kms_header_slot *at)
 {
-	const struct kms_wrapped *known = &z->next->file_key;
+	const struct kms_wrapped *known = &at->file_key;
 	struct kms_root *root = &z->s->root;
+	size_t i;
+
+	for (i = 0; at->slot.role == KMS_ROLE_KPK && i < root->nproofs; i++)
+		if (root->proof[i].slot == at->slot.no)
+			known = &root->proof[i].wrapped;
+	return kms_prove_unwrap(master, at->slot.mech, known, NULL);
+}
+
+/* Is the phrase given now the one the key was made from? */
+static int
+prove_again(struct rotation *z, const struct kms_header_slot *at)
+{
+	int r;
+
+	if (z->want->phrase == NULL)
+		return 0;
+	if (z->master == NULL) {
+		r = kms_derive_master(z->want->phrase, &at->slot, &z->master);
+		if (r != 0)
+			return r;
+	}
+	r = prove(z, z->master, at);
+	if (r == KMS_ERR_AUTH)
+		return kms_fail(KMS_ERR_AUTH,
+		    "not the passphrase that %s '%s' was made from",
+		    kms_role_name(z->role), at->slot.id);
+	return r;
+}
+
+/* --- is there anything to do? -------------------------------------------- */
+
+static enum kms_role
+other_role(enum kms_role role)
+{
+	return role == KMS_ROLE_HMK ? KMS_ROLE_KPK : KMS_ROLE_HMK;
+}
+
+/* One phrase for both would make of two secrets one. */
+static int
+check_differs(struct rotation *z)
+{
+	enum kms_role role = other_role(z->role);
+	const struct kms_header_slot *at;
+	struct kms_secret *master = NULL;
+	int r;
+
+	at = kms_header_find(z->header, role, KMS_SLOT_CURRENT);
+	if (z->want->phrase == NULL || at == NULL ||
+	    at->slot.origin != KMS_SLOT_PASSPHRASE)
+		return 0;
+	r = kms_derive_master(z->want->phrase, &at->slot, &master);
+	if (r == 0)
+		r = prove(z, master, at);
+	kms_secret_free(&master);
+	if (r == KMS_ERR_AUTH)
+		return 0;
+	return r != 0 ? r
+		      : kms_fail(KMS_ERR_PHRASE,
+			    "HMK and KPK passphrase may not be the same");
+}
+
+/* Run again behind the change that ended it, a rotation is not begun anew;
+ * and no ID names two keys. */
+static int
+check_id(struct rotation *z)
+{
+	const struct kms_header_slot *at;
+	bool same = false;
 	size_t i;
 	int r;
 
-	if (z->master == NULL)
-		return 0;
-	for (i = 0; z->role == KMS_ROLE_KPK && i < root->nproofs; i++)
-		if (root->proof[i].slot == z->next->slot.no)
-			known = &root->proof[i].wrapped;
-	r = kms_prove_unwrap(z->master, z->next->slot.mech, known, NULL);
-	if (r == KMS_ERR_AUTH)
-		return kms_fail(KMS_ERR_AUTH,
-		    "not the passphrase that the rotation to %s '%s' was "
-		    "begun with",
-		    kms_role_name(z->role), z->next->slot.id);
-	return r;
+	for (i = 0; i < z->header->n; i++) {
+		at = &z->header->slot[i];
+		if (at->slot.role != z->role ||
+		    at->slot.place == KMS_SLOT_NEXT ||
+		    strcmp(at->slot.id, z->want->id) != 0)
+			continue;
+		r = at->slot.place == KMS_SLOT_CURRENT
+		    ? is_wanted(z, &at->slot, &same)
+		    : 0;
+		if (r == 0 && same)
+			r = prove_again(z, at);
+		if (r != 0)
+			return r;
+		z->job->was_done = same;
+		return same ? 0
+			    : kms_fail(KMS_ERR_EXISTS,
+				  "%s ID '%s' names a key already; a new key "
+				  "needs an ID of its own",
+				  kms_role_name(z->role), z->want->id);
+	}
+	return 0;
 }
 
 static int
 begin(struct rotation *z)
 {
-	int r = 0;
+	int r;
 
 	read_header(z);
-	if (z->next == NULL) {
+	z->job->resumed = z->next != NULL;
+	r = z->next != NULL ? check_same(z) : check_id(z);
+	if (r != 0 || z->job->was_done)
+		return r;
+	r = check_differs(z);
+	if (r == 0 && z->next == NULL) {
 		r = plan(z);
 		if (r == 0)
 			read_header(z);
-	} else {
-		r = check_same(z);
 	}
 	if (r == 0 && z->want->phrase != NULL)
 		r = kms_derive_master(z->want->phrase, &z->next->slot,
 		    &z->master);
 	if (r != 0)
 		return r;
-	return z->next->slot.mech == KMS_MECH_NONE ? make(z) : prove_again(z);
+	return z->next->slot.mech == KMS_MECH_NONE ? make(z)
+						   : prove_again(z, z->next);
 }
 
 /* --- the end ------------------------------------------------------------ */
@@ -257,9 +369,10 @@ check_none_left(struct rotation *z, struct kms_tx *tx)
 	int r;
 
 	r = kms_rewrap_left(kms_tx_store(tx), z->role, z->next->slot.no, &left);
-	if (r == 0 && left > 0)
-		r = KMS_ERR_BUSY;
-	return r;
+	if (r != 0)
+		return r;
+	z->left = left > 0;
+	return z->left ? KMS_ERR_BUSY : 0;
 }
 
 static int
@@ -277,160 +390,58 @@ finish(struct rotation *z)
 	    check_none_left);
 }
 
+static void
+verified(void *arg, uint64_t done, uint64_t all)
+{
+	struct kms_rewrap *job = arg;
+
+	if (job->progress != NULL)
+		job->progress(job->arg, KMS_REWRAP_VERIFY, done, all);
+}
+
 /* Others may create keys under the old one until the end; each round finds
  * fewer, and one finds none. */
 static int
-rotate(struct rotation *z, const struct kms_rewrap_progress *progress)
+rotate(struct rotation *z)
 {
 	struct kms_verify_report report;
 	int r;
 
 	do {
-		r = kms_rewrap_rows(z->s, z->actor, z->role, progress);
+		z->left = false;
+		r = kms_rewrap_rows(z->s, z->actor, z->job);
 		if (r == 0)
-			r = kms_verify(z->s, &report, NULL, NULL);
+			r = kms_verify(z->s, &report, verified, z->job);
 		if (r == 0)
 			r = finish(z);
-	} while (r == KMS_ERR_BUSY);
+	} while (z->left);
 	return r;
 }
 
 int
 kms_rewrap(struct kms_store *s, const struct kms_actor *actor,
-    enum kms_role role, const struct kms_setup_master *want,
-    const struct kms_rewrap_progress *progress)
+    struct kms_rewrap *job)
 {
 	struct rotation z = {.s = s,
 	    .actor = actor,
-	    .role = role,
-	    .want = want};
+	    .role = job->role,
+	    .want = job->want,
+	    .job = job};
 	int r;
 
-	r = kms_name_check(role == KMS_ROLE_HMK ? "HMK ID" : "KPK ID",
-	    want->id);
+	job->moved = 0;
+	job->resumed = job->was_done = false;
+	r = kms_name_check(z.role == KMS_ROLE_HMK ? "HMK ID" : "KPK ID",
+	    z.want->id);
 	if (r != 0)
 		return r;
 	z.header = malloc(sizeof(*z.header));
 	if (z.header == NULL)
 		return kms_fail(KMS_ERR_MEMORY, "rotation: out of memory");
 	r = begin(&z);
-	if (r == 0)
-		r = rotate(&z, progress);
+	if (r == 0 && !job->was_done)
+		r = rotate(&z);
 	kms_secret_free(&z.master);
 	free(z.header);
-	return r;
-}
-
-/* --- retiring ----------------------------------------------------------- */
-
-static int
-check_backup(struct kms_store *s, const struct kms_header *h)
-{
-	const struct kms_header_slot *hmk = NULL, *kpk = NULL;
-	size_t i;
-
-	for (i = 0; i < h->n; i++) {
-		const struct kms_header_slot *at = &h->slot[i];
-
-		if (at->slot.place == KMS_SLOT_NEXT)
-			return kms_fail(KMS_ERR_STATE,
-			    "a rotation to %s '%s' is under way; finish it "
-			    "first",
-			    kms_role_name(at->slot.role), at->slot.id);
-		if (at->slot.place != KMS_SLOT_CURRENT)
-			continue;
-		if (at->slot.role == KMS_ROLE_HMK)
-			hmk = at;
-		else
-			kpk = at;
-	}
-	if (hmk != NULL && kpk != NULL &&
-	    kms_cover_holds(&s->cover, 0, hmk->slot.no, kpk->slot.no,
-		s->policy.backup_same_device))
-		return 0;
-	return kms_fail(KMS_ERR_GATE,
-	    "no verified backup was made under the current master keys; make "
-	    "one (p11kmsutil -backup) before the old ones go");
-}
-
-/* The keys first: a slot that is left names what is still to be dropped. */
-static int
-drop_superseded(struct kms_store *s, struct kms_header *h, unsigned *n)
-{
-	size_t i, kept = 0;
-	int r;
-
-	for (i = 0; i < h->n; i++) {
-		struct kms_slot *slot = &h->slot[i].slot;
-
-		if (slot->place != KMS_SLOT_SUPERSEDED) {
-			h->slot[kept++] = h->slot[i];
-			continue;
-		}
-		if (slot->origin != KMS_SLOT_ADOPTED) {
-			r = s->sealer->drop(s->sealer, slot);
-			if (r != 0)
-				return r;
-		}
-		++*n;
-	}
-	h->n = kept;
-	return 0;
-}
-
-static void
-drop_proofs(struct kms_root *root, struct kms_header *h)
-{
-	size_t i, kept = 0;
-
-	for (i = 0; i < root->nproofs; i++)
-		if (kms_header_by_no(h, root->proof[i].slot) != NULL)
-			root->proof[kept++] = root->proof[i];
-	root->nproofs = kept;
-}
-
-static int
-retire_in(struct kms_tx *tx, const char *reason, struct kms_header *h,
-    unsigned *n)
-{
-	const struct kms_step step = {.event = KMS_EVENT_MASTER_RETIRE,
-	    .alone = true,
-	    .reason = reason};
-	struct kms_store *s = kms_tx_store(tx);
-	int r;
-
-	kms_store_header(s, h);
-	r = check_backup(s, h);
-	if (r == 0)
-		r = kms_tx_step(tx, &step);
-	if (r == 0)
-		r = drop_superseded(s, h, n);
-	if (r != 0)
-		return r;
-	drop_proofs(&tx->next, h);
-	return kms_tx_header(tx, h);
-}
-
-int
-kms_rewrap_retire(struct kms_store *s, const struct kms_actor *actor,
-    const char *reason, unsigned *n)
-{
-	struct kms_tx *tx = NULL;
-	struct kms_header *h;
-	int r;
-
-	*n = 0;
-	if (reason == NULL || reason[0] == '\0')
-		return kms_fail(KMS_ERR_USAGE, "a reason is needed: -reason T");
-	h = malloc(sizeof(*h));
-	if (h == NULL)
-		return kms_fail(KMS_ERR_MEMORY, "header: out of memory");
-	r = kms_tx_begin(s, actor, KMS_WRITE, &tx);
-	if (r == 0)
-		r = retire_in(tx, reason, h, n);
-	if (r == 0 && *n > 0)
-		r = kms_tx_commit(&tx);
-	kms_tx_abort(&tx);
-	free(h);
 	return r;
 }

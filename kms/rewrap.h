@@ -7,9 +7,23 @@
 
 #include "kms/setup.h"
 
-struct kms_rewrap_progress {
-	void (*each)(void *, uint64_t done, uint64_t all); /* may be NULL */
+enum kms_rewrap_stage {
+	KMS_REWRAP_MOVE,   /* rows brought under the new key */
+	KMS_REWRAP_VERIFY, /* then each is opened, each key proven */
+};
+
+struct kms_rewrap {
+	enum kms_role role;
+	const struct kms_setup_master *want;
+	/* May be NULL. Called often; no lock is held that it could wait for. */
+	void (*progress)(void *, enum kms_rewrap_stage, uint64_t done,
+	    uint64_t all);
 	void *arg;
+
+	/* What came of it. */
+	uint64_t moved; /* rows, by this call */
+	bool resumed;   /* an earlier one had been cut short */
+	bool was_done;  /* it is the current key already */
 };
 
 /*
@@ -17,12 +31,13 @@ struct kms_rewrap_progress {
  * re-wraps in changes of 1,000 rows, and when nothing lies under the old key
  * and every key was verified under the new one, makes the new slot current
  * and the old one superseded. Until then both open the store. A rotation
- * under way is gone on with only under its ID (STATE) and phrase (AUTH).
- * Old backups count for no key from then on. Slow.
+ * under way is gone on with only under its ID and origin (STATE) and its
+ * phrase (AUTH); one that has ended, asked for again with the same, is
+ * was_done. EXISTS: the ID is another key's. PHRASE: the phrase is the other
+ * master key's. Old backups count for no key from then on. Slow.
  */
-int kms_rewrap(struct kms_store *, const struct kms_actor *, enum kms_role,
-    const struct kms_setup_master *, const struct kms_rewrap_progress *)
-    KMS_MUST;
+int kms_rewrap(struct kms_store *, const struct kms_actor *,
+    struct kms_rewrap *) KMS_MUST;
 
 /*
  * Removes superseded master keys from the token, adopted ones (their owner's)

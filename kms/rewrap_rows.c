@@ -8,21 +8,31 @@
 
 #define BATCH 1000u
 
-/* Row ids that are still to be done; a batch at the most. */
+/* Row ids that are still to be done. */
 struct todo {
 	struct kms_store *s;
+	enum kms_role role;
 	uint16_t slot; /* the next one */
-	uint64_t id[BATCH];
-	size_t n;
-	uint64_t left; /* all of them */
+	uint64_t *id;
+	size_t n, cap;
 };
 
-static void
+static int
 note(struct todo *t, uint64_t id)
 {
-	if (t->n < BATCH)
-		t->id[t->n++] = id;
-	t->left++;
+	size_t cap = t->cap == 0 ? BATCH : t->cap * 2;
+	uint64_t *more;
+
+	if (t->n == t->cap) {
+		more = realloc(t->id, cap * sizeof(*more));
+		if (more == NULL)
+			return kms_fail(KMS_ERR_MEMORY,
+			    "rotation: out of memory");
+		t->id = more;
+		t->cap = cap;
+	}
+	t->id[t->n++] = id;
+	return 0;
 }
 
 /* --- under the old HMK: any row sealed under its file key ---------------- */
@@ -32,9 +42,9 @@ look_at_seal(void *arg, const struct kms_row *row)
 {
 	struct todo *t = arg;
 
-	if (row->id != KMS_ROOT_ID && kms_seal_slot(row) != t->slot)
-		note(t, row->id);
-	return 0;
+	if (row->id == KMS_ROOT_ID || kms_seal_slot(row) == t->slot)
+		return 0;
+	return note(t, row->id);
 }
 
 /* --- under the old KPK: keys, and groups with seeds ---------------------- */
@@ -61,11 +71,11 @@ find_groups(struct todo *t)
 	while (r == 0 &&
 	    (row = kms_directory_next(t->s->dir, KMS_KIND_GROUP, &at)) !=
 		NULL) {
+		record = (struct kms_record){0};
 		r = kms_sync_read(t->s, row, &record);
 		if (r == 0 && has_old_seed(&record.u.group, t->slot))
-			note(t, row->id);
-		if (r == 0)
-			kms_record_clear(&record);
+			r = note(t, row->id);
+		kms_record_clear(&record);
 	}
 	return r;
 }
@@ -75,21 +85,23 @@ find_keys(struct todo *t)
 {
 	const struct kms_directory_row *row;
 	size_t at = 0;
+	int r = 0;
 
-	while ((row = kms_directory_next(t->s->dir, KMS_KIND_KEY, &at)) != NULL)
+	while (r == 0 &&
+	    (row = kms_directory_next(t->s->dir, KMS_KIND_KEY, &at)) != NULL)
 		if (kms_directory_key(t->s->dir, row)->slot != t->slot)
-			note(t, row->id);
-	return find_groups(t);
+			r = note(t, row->id);
+	return r == 0 ? find_groups(t) : r;
 }
 
+/* In a view, or in a write transaction. */
 static int
-find_rows(struct todo *t, enum kms_role role)
+find_rows(struct todo *t)
 {
 	int r;
 
 	t->n = 0;
-	t->left = 0;
-	if (role == KMS_ROLE_KPK)
+	if (t->role == KMS_ROLE_KPK)
 		return find_keys(t);
 	pthread_mutex_lock(&t->s->io);
 	r = kms_rows_scan(t->s->rows, 0, look_at_seal, t);
@@ -101,16 +113,12 @@ int
 kms_rewrap_left(struct kms_store *s, enum kms_role role, uint16_t slot,
     uint64_t *left)
 {
-	struct todo *t = calloc(1, sizeof(*t));
+	struct todo t = {.s = s, .role = role, .slot = slot};
 	int r;
 
-	if (t == NULL)
-		return kms_fail(KMS_ERR_MEMORY, "rotation: out of memory");
-	t->s = s;
-	t->slot = slot;
-	r = find_rows(t, role);
-	*left = t->left;
-	free(t);
+	r = find_rows(&t);
+	*left = t.n;
+	free(t.id);
 	return r;
 }
 
@@ -147,88 +155,119 @@ move_group(struct kms_store *s, struct kms_group *g, uint16_t to)
 	return r;
 }
 
+/* As it is in this change: what another process has moved or deleted
+ * meanwhile is left as it is. */
 static int
 move_row(struct kms_tx *tx, uint64_t id, uint16_t to)
 {
 	struct kms_store *s = kms_tx_store(tx);
 	struct kms_record record;
+	bool old = false;
 	int r;
 
 	r = kms_tx_get(tx, id, &record);
 	if (r != 0)
 		return r;
-	if (record.kind == KMS_KIND_KEY)
+	if (record.kind == KMS_KIND_KEY) {
+		old = record.u.key.slot != to;
 		r = move(s, &record.u.key.slot, to, &record.u.key.wrapped);
-	else if (record.kind == KMS_KIND_GROUP)
+	} else if (record.kind == KMS_KIND_GROUP) {
+		old = has_old_seed(&record.u.group, to);
 		r = move_group(s, &record.u.group, to);
-	if (r == 0)
+	}
+	if (r == 0 && old)
 		r = kms_tx_put(tx, &record);
-	if (r != 0)
-		r = kms_fail_add(r, "row %llu", (unsigned long long)id);
 	kms_record_clear(&record);
 	return r;
 }
 
 static int
-do_batch(struct kms_tx *tx, const struct todo *t, enum kms_role role)
+do_batch(struct kms_tx *tx, const struct todo *t, size_t from, size_t n)
 {
 	const struct kms_step step = {.event = KMS_EVENT_MASTER_ROTATE,
-	    .subject = kms_role_name(role),
+	    .subject = kms_role_name(t->role),
 	    .reason = "re-wrapped a batch"};
+	uint64_t id;
 	size_t i;
 	int r;
 
 	r = kms_tx_step(tx, &step);
-	for (i = 0; i < t->n && r == 0; i++)
-		r = role == KMS_ROLE_KPK ? move_row(tx, t->id[i], t->slot)
-					 : kms_tx_reseal(tx, t->id[i]);
+	for (i = from; i < from + n && r == 0; i++) {
+		id = t->id[i];
+		r = t->role == KMS_ROLE_KPK ? move_row(tx, id, t->slot)
+					    : kms_tx_reseal(tx, id);
+		if (r != 0)
+			r = kms_fail_add(r, "row %llu", (unsigned long long)id);
+	}
 	return r;
 }
 
-/* What is left is looked up in the very change that does it, so that nothing
- * another process wrote meanwhile is overwritten with an older version. */
 static int
-batch(struct todo *t, const struct kms_actor *actor, enum kms_role role)
+batch(const struct todo *t, const struct kms_actor *actor, size_t from,
+    size_t n)
 {
 	struct kms_tx *tx = NULL;
 	int r;
 
 	r = kms_tx_begin(t->s, actor, KMS_WRITE, &tx);
 	if (r == 0)
-		r = find_rows(t, role);
-	if (r == 0 && t->n > 0) {
-		r = do_batch(tx, t, role);
-		if (r == 0)
-			r = kms_tx_commit(&tx);
-	}
+		r = do_batch(tx, t, from, n);
+	if (r == 0)
+		r = kms_tx_commit(&tx);
 	kms_tx_abort(&tx);
+	return r;
+}
+
+static int
+look(struct todo *t)
+{
+	int r;
+
+	r = kms_sync_enter(t->s, true);
+	if (r == 0) {
+		r = find_rows(t);
+		kms_sync_leave(t->s, true);
+	}
+	return r;
+}
+
+/* One look, and what it found, in batches. */
+static int
+do_round(struct todo *t, const struct kms_actor *actor, struct kms_rewrap *job)
+{
+	uint64_t before = job->moved;
+	size_t from, n;
+	int r;
+
+	r = look(t);
+	for (from = 0; r == 0 && from < t->n; from += n) {
+		n = t->n - from < BATCH ? t->n - from : BATCH;
+		r = batch(t, actor, from, n);
+		if (r != 0)
+			break;
+		job->moved = before + from + n;
+		if (job->progress != NULL)
+			job->progress(job->arg, KMS_REWRAP_MOVE, job->moved,
+			    before + t->n);
+	}
 	return r;
 }
 
 int
 kms_rewrap_rows(struct kms_store *s, const struct kms_actor *actor,
-    enum kms_role role, const struct kms_rewrap_progress *progress)
+    struct kms_rewrap *job)
 {
+	struct todo t = {.s = s, .role = job->role};
 	const struct kms_header_slot *next;
-	struct todo *t;
-	uint64_t done = 0;
-	int r = 0;
+	int r;
 
-	next = kms_header_find(s->header, role, KMS_SLOT_NEXT);
+	next = kms_header_find(s->header, job->role, KMS_SLOT_NEXT);
 	if (next == NULL)
 		return kms_fail(KMS_ERR_INTERNAL, "rotation: no next slot");
-	t = calloc(1, sizeof(*t));
-	if (t == NULL)
-		return kms_fail(KMS_ERR_MEMORY, "rotation: out of memory");
-	t->s = s;
-	t->slot = next->slot.no;
-	do {
-		r = batch(t, actor, role);
-		done += r == 0 ? t->n : 0;
-		if (r == 0 && progress != NULL && progress->each != NULL)
-			progress->each(progress->arg, done,
-			    done + t->left - t->n);
-	} while (r == 0 && t->n > 0);
-	free(t);
+	t.slot = next->slot.no;
+	do
+		r = do_round(&t, actor, job);
+	while (r == 0 && t.n > 0);
+	free(t.id);
 	return r;
 }

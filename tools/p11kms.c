@@ -6,6 +6,7 @@
 #include "tools/cmd_create.h"
 #include "tools/cmd_master.h"
 #include "tools/cmd_recovery.h"
+#include "tools/cmd_rotate.h"
 #include "tools/service.h"
 
 /* clang-format off */
@@ -82,6 +83,10 @@ static const struct cli_operation operations[] = {
 	{.name = "attesthsmbackup", .run = cmd_backup_attest,
 	 .options = reason,
 	 .help = "records that the HSM itself was backed up"},
+	{.name = "retiremaster", .run = cmd_rotate_retire, .options = reason,
+	 .help = "removes superseded master keys from the token; needs a "
+	     "backup made under the new ones",
+	 .json = true},
 	{.name = "tokeninfo", .run = cmd_master_token,
 	 .help = "shows the token and both master keys as it reports them",
 	 .json = true},

@@ -4,6 +4,7 @@
 #include "tools/cmd_backup.h"
 #include "tools/cmd_group.h"
 #include "tools/cmd_key.h"
+#include "tools/cmd_rotate.h"
 #include "tools/cmd_store.h"
 
 /* clang-format off */
@@ -95,6 +96,19 @@ static const struct cli_option unquiescedb[] = {
 	CLI_END
 };
 
+/* A new master key: the HMK's and the KPK's options differ in two names. */
+#define NEW_MASTER(role) \
+	CLI_FLAG("nopphrase", "born in the token: only the HSM's own backup " \
+	    "brings it back"), \
+	CLI_VALUE("components", "N", "the passphrase has N parts, each asked " \
+	    "twice"), \
+	CLI_FLAG("adopt", "take over a key that the token's owner made"), \
+	CLI_VALUE(role "label", "L", "-adopt: the key by its label"), \
+	CLI_VALUE(role "id", "HEX", "-adopt: the key by its CKA_ID"), \
+	CLI_END
+static const struct cli_option modifyhmk[] = { NEW_MASTER("hmk") };
+static const struct cli_option modifykpk[] = { NEW_MASTER("kpk") };
+
 #define LISTS .json = true
 static const struct cli_option backup[] = {
 	CLI_VALUE("path", "F", "where to; else UUID-GENERATION.db in [backup] "
@@ -131,6 +145,14 @@ static const struct cli_operation operations[] = {
 	{.name = "backup", .run = cmd_backup, .options = backup,
 	 .help = "a verified copy of the store; random keys are served after "
 	     "it",
+	 LISTS},
+	{.name = "modifyhmk", .run = cmd_rotate_hmk, .options = modifyhmk,
+	 .help = "a new host master key, every row sealed anew; asks "
+	     "passphrase, repeat, ID; killed, run it again",
+	 LISTS},
+	{.name = "modifykpk", .run = cmd_rotate_kpk, .options = modifykpk,
+	 .help = "a new key protection key, every key re-wrapped; asks as "
+	     "-modifyhmk",
 	 LISTS},
 	{.name = "gethmkid", .run = cmd_store_hmkid,
 	 .help = "prints the ID of the host master key",

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <jansson.h>
 
@@ -191,6 +193,41 @@ print_count(struct print *p, const char *label, size_t n)
 	if (p->form == PRINT_RECORDS)
 		fprintf(p->text, "%s%-22s: %zu\n", p->first_record ? "" : "\n",
 		    label, n);
+}
+
+#define PROGRESS_EVERY_MS 200
+
+static int64_t
+now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+void
+print_progress(struct print_line *line, const char *did, uint64_t done,
+    uint64_t all)
+{
+	int64_t now = now_ms();
+
+	if (done < all && now - line->shown < PROGRESS_EVERY_MS)
+		return;
+	line->shown = now;
+	if (!isatty(STDERR_FILENO))
+		return;
+	fprintf(stderr, "\r%s %llu of %llu\033[K", did,
+	    (unsigned long long)done, (unsigned long long)all);
+	line->open = true;
+}
+
+void
+print_progress_end(struct print_line *line)
+{
+	if (line->open)
+		fputc('\n', stderr);
+	line->open = false;
 }
 
 int

@@ -44,6 +44,18 @@ void print_time(struct print *, const char *name, const char *label,
 /* The trailer of a listing of records: "Number of Keys: 3". */
 void print_count(struct print *, const char *label, size_t n);
 
+/*
+ * How far a long work has come: one line on standard error that is written
+ * over, where that is a terminal; else nothing. Begins zeroed.
+ */
+struct print_line {
+	int64_t shown; /* when, monotonic ms */
+	bool open;     /* there is one to be ended */
+};
+void print_progress(struct print_line *, const char *did, uint64_t done,
+    uint64_t all);
+void print_progress_end(struct print_line *);
+
 /* The two records that many operations show; a print's `each` callbacks. */
 int print_key(void *print, const struct kms_key_view *);
 int print_group(void *print, const struct kms_group_view *);

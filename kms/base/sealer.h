@@ -140,6 +140,10 @@ struct kms_sealer {
 	 * check value differs. */
 	int (*unwrap)(struct kms_sealer *, const struct kms_slot *,
 	    const struct kms_wrapped *, struct kms_secret **);
+	/* As unwrap, but nobody gets the key: it stays in the token where the
+	 * mechanism wraps. */
+	int (*prove)(struct kms_sealer *, const struct kms_slot *,
+	    const struct kms_wrapped *);
 	/* From one master key to another; the host never sees the data key
 	 * where both mechanisms wrap. Check value compared; w is changed only
 	 * on success. */

@@ -343,6 +343,26 @@ soft_unwrap(struct kms_sealer *api, const struct kms_slot *slot,
 }
 
 static int
+soft_prove(struct kms_sealer *api, const struct kms_slot *slot,
+    const struct kms_wrapped *w)
+{
+	struct soft *s = of(api);
+	struct kms_secret *data = NULL;
+	struct soft_key *master;
+	int r;
+
+	r = enter(s);
+	if (r != 0)
+		return r;
+	r = find_for_use(s, slot, &master);
+	if (r == 0)
+		r = soft_token_unwrap(master, w, &data);
+	kms_secret_free(&data);
+	leave(s);
+	return r;
+}
+
+static int
 soft_rewrap(struct kms_sealer *api, const struct kms_slot *from,
     const struct kms_slot *to, struct kms_wrapped *w)
 {
@@ -479,6 +499,7 @@ static const struct kms_sealer functions = {
     .debris_sweep = soft_debris_sweep,
     .wrap = soft_wrap,
     .unwrap = soft_unwrap,
+    .prove = soft_prove,
     .rewrap = soft_rewrap,
     .random = soft_random,
     .anchor_get = soft_anchor_get,

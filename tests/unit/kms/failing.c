@@ -78,6 +78,10 @@ after(struct failing *f, int r)
 	    (struct kms_sealer * s, const struct kms_slot *a,                  \
 		const struct kms_wrapped *b, struct kms_secret **c),           \
 	    (f->inner, a, b, c))                                               \
+	X(prove,                                                               \
+	    (struct kms_sealer * s, const struct kms_slot *a,                  \
+		const struct kms_wrapped *b),                                  \
+	    (f->inner, a, b))                                                  \
 	X(rewrap,                                                              \
 	    (struct kms_sealer * s, const struct kms_slot *a,                  \
 		const struct kms_slot *b, struct kms_wrapped *c),              \

@@ -62,7 +62,9 @@ current_is(struct stores *t, enum kms_role role, const char *id)
 static int
 rotate(struct stores *t, enum kms_role role)
 {
-	return kms_rewrap(t->store, &t->actor, role, &second, NULL);
+	struct kms_rewrap job = {.role = role, .want = &second};
+
+	return kms_rewrap(t->store, &t->actor, &job);
 }
 
 static enum kms_role
@@ -126,40 +128,76 @@ START_TEST(the_old_key_goes_only_after_a_backup_under_the_new_one)
 }
 END_TEST
 
-START_TEST(a_rotation_makes_earlier_backups_count_for_no_key)
+/* A store whose random key a backup and the owner's word bring back. */
+static void
+begin_covered(struct stores *t, struct kms_key_view *view)
 {
 	struct kms_backup_options options;
 	struct kms_verify_report report;
-	const struct kms_purpose write = {.use = KMS_USE_WRITE};
-	struct kms_secret *key = NULL;
 	struct kms_material material;
 	const struct kms_key_new new = {.group = "ENCR_a",
 	    .state = KMS_ACTIVE,
 	    .event = KMS_EVENT_KEY_CREATE,
 	    .material = &material};
-	struct kms_key_view view;
 	struct kms_backup b;
 	struct kms_tx *tx;
-	struct stores t;
 	bool held;
 
-	stores_new(&t, false);
-	stores_close(&t);
-	t.options.policy.backup_same_device = true;
-	stores_open(&t);
-	ok(kms_backup_attest_hsm(t.store, &t.actor, "test"));
-	add_group(&t, "ENCR_a");
-	ok(kms_material_random(t.store, &material));
-	stores_write(&t, &tx);
-	ok(kms_key_add(tx, &new, &view, &held));
+	stores_new(t, false);
+	stores_close(t);
+	t->options.policy.backup_same_device = true;
+	stores_open(t);
+	ok(kms_backup_attest_hsm(t->store, &t->actor, "test"));
+	add_group(t, "ENCR_a");
+	ok(kms_material_random(t->store, &material));
+	stores_write(t, &tx);
+	ok(kms_key_add(tx, &new, view, &held));
 	ok(kms_tx_commit(&tx));
-	options = (struct kms_backup_options){.path = fx_path(t.fx, "1.db")};
-	ok(kms_backup_make(t.store, &t.actor, &options, &b, &report));
-	ok(kms_release(t.store, &t.actor, &view.key.tag, &write, &key));
+	options = (struct kms_backup_options){.path = fx_path(t->fx, "1.db")};
+	ok(kms_backup_make(t->store, &t->actor, &options, &b, &report));
+}
+
+static void
+served(struct stores *t, const struct kms_tag *tag, int expected)
+{
+	const struct kms_purpose write = {.use = KMS_USE_WRITE};
+	struct kms_secret *key = NULL;
+
+	ck_assert_int_eq(kms_release(t->store, &t->actor, tag, &write, &key),
+	    expected);
 	kms_secret_free(&key);
+}
+
+START_TEST(a_rotation_makes_earlier_backups_count_for_no_key)
+{
+	struct kms_key_view view;
+	struct stores t;
+
+	begin_covered(&t, &view);
+	served(&t, &view.key.tag, 0);
 	ok(rotate(&t, KMS_ROLE_KPK));
-	fails(kms_release(t.store, &t.actor, &view.key.tag, &write, &key),
-	    KMS_ERR_GATE, NULL);
+	served(&t, &view.key.tag, KMS_ERR_GATE);
+	stores_end(&t);
+}
+END_TEST
+
+/* Half of its rows are under a key that nobody vouched for. */
+START_TEST(a_backup_in_the_middle_of_a_rotation_needs_both_keys)
+{
+	enum kms_role role = role_of(_i);
+	struct kms_backup_options options;
+	struct kms_verify_report report;
+	struct kms_key_view view;
+	struct kms_backup b;
+	struct stores t;
+
+	begin_covered(&t, &view);
+	soft_sealer_control(t.sealer)->put_fails = true;
+	ck_assert_int_ne(rotate(&t, role), 0);
+	soft_sealer_control(t.sealer)->put_fails = false;
+	options = (struct kms_backup_options){.path = fx_path(t.fx, "2.db")};
+	ok(kms_backup_make(t.store, &t.actor, &options, &b, &report));
+	served(&t, &view.key.tag, KMS_ERR_GATE);
 	stores_end(&t);
 }
 END_TEST
@@ -168,6 +206,7 @@ END_TEST
 START_TEST(a_rotation_under_way_is_not_mixed_with_another)
 {
 	const struct kms_setup_master third = {.id = "third"};
+	struct kms_rewrap job = {.role = KMS_ROLE_KPK, .want = &third};
 	struct kms_slot slot;
 	struct stores t;
 	struct keys k;
@@ -178,12 +217,75 @@ START_TEST(a_rotation_under_way_is_not_mixed_with_another)
 	soft_sealer_control(t.sealer)->put_fails = false;
 	ok(kms_store_slot(t.store, KMS_ROLE_KPK, &slot));
 	ck_assert_str_eq(slot.id, "KPK 1");
-	fails(kms_rewrap(t.store, &t.actor, KMS_ROLE_KPK, &third, NULL),
-	    KMS_ERR_STATE, "second");
+	fails(kms_rewrap(t.store, &t.actor, &job), KMS_ERR_STATE, "second");
 	ok(rotate(&t, KMS_ROLE_KPK));
-	ok(kms_rewrap(t.store, &t.actor, KMS_ROLE_KPK, &third, NULL));
+	ok(kms_rewrap(t.store, &t.actor, &job));
 	current_is(&t, KMS_ROLE_KPK, "third");
 	same_keys(&t, &k);
+	stores_end(&t);
+}
+END_TEST
+
+/* A run behind the change that ended it must not make a third key. */
+START_TEST(a_rotation_that_ended_is_not_begun_anew)
+{
+	struct kms_secret *phrase = secret_of("the second master's phrase");
+	struct kms_secret *wrong = secret_of("another master's phrase");
+	struct kms_setup_master want = {.id = "second", .phrase = phrase};
+	struct kms_rewrap job = {.role = role_of(_i), .want = &want};
+	struct stores t;
+	struct keys k;
+
+	begin(&t, &k, false);
+	ok(kms_rewrap(t.store, &t.actor, &job));
+	ck_assert(!job.was_done && !job.resumed);
+	ck_assert_uint_ge(job.moved, KEYS);
+	ok(kms_rewrap(t.store, &t.actor, &job));
+	ck_assert(job.was_done);
+	ck_assert_uint_eq(job.moved, 0);
+	want.phrase = wrong;
+	fails(kms_rewrap(t.store, &t.actor, &job), KMS_ERR_AUTH, "second");
+	want.phrase = NULL; /* born in the token: another key, the same ID */
+	fails(kms_rewrap(t.store, &t.actor, &job), KMS_ERR_EXISTS, "second");
+	want.id = "third";
+	ok(kms_rewrap(t.store, &t.actor, &job));
+	want.id = "second"; /* superseded, and still in the header */
+	fails(kms_rewrap(t.store, &t.actor, &job), KMS_ERR_EXISTS, "second");
+	ck_assert_uint_eq(soft_sealer_count(t.sealer), 4);
+	same_keys(&t, &k);
+	kms_secret_free(&phrase);
+	kms_secret_free(&wrong);
+	stores_end(&t);
+}
+END_TEST
+
+START_TEST(one_phrase_is_not_taken_for_both_master_keys)
+{
+	struct kms_secret *phrase = secret_of("the phrase of both of them");
+	struct kms_setup_master want = {.id = "second", .phrase = phrase};
+	struct kms_rewrap job = {.role = KMS_ROLE_HMK, .want = &want};
+	struct stores t;
+
+	stores_new(&t, false);
+	ok(kms_rewrap(t.store, &t.actor, &job));
+	job.role = KMS_ROLE_KPK;
+	fails(kms_rewrap(t.store, &t.actor, &job), KMS_ERR_PHRASE, "same");
+	ck_assert_uint_eq(soft_sealer_count(t.sealer), 3);
+	kms_secret_free(&phrase);
+	stores_end(&t);
+}
+END_TEST
+
+/* The data keys move in the token, and are proven there. */
+START_TEST(a_rotation_asks_the_token_for_no_data_key)
+{
+	struct stores t;
+	struct keys k;
+
+	begin(&t, &k, false);
+	soft_sealer_control(t.sealer)->unwraps = 0;
+	ok(rotate(&t, KMS_ROLE_KPK));
+	ck_assert_uint_eq(soft_sealer_control(t.sealer)->unwraps, 0);
 	stores_end(&t);
 }
 END_TEST
@@ -211,7 +313,9 @@ interrupted_at(enum kms_role role, enum failing_how how, unsigned n)
 		t.options.sealer = failing;
 		r = kms_store_open(&t.options, &s);
 		if (r == 0)
-			r = kms_rewrap(s, &t.actor, role, &second, NULL);
+			r = kms_rewrap(s, &t.actor,
+			    &(struct kms_rewrap){.role = role,
+				.want = &second});
 		/* An anchor that was not written fails nothing: it heals. */
 		_exit(r == 0 && calls < n ? 0 : 1);
 	}
@@ -277,7 +381,12 @@ test_rewrap(void)
 	tcase_add_loop_test(tc,
 	    the_old_key_goes_only_after_a_backup_under_the_new_one, 0, 2);
 	tcase_add_test(tc, a_rotation_makes_earlier_backups_count_for_no_key);
+	tcase_add_loop_test(tc,
+	    a_backup_in_the_middle_of_a_rotation_needs_both_keys, 0, 2);
 	tcase_add_test(tc, a_rotation_under_way_is_not_mixed_with_another);
+	tcase_add_loop_test(tc, a_rotation_that_ended_is_not_begun_anew, 0, 2);
+	tcase_add_test(tc, one_phrase_is_not_taken_for_both_master_keys);
+	tcase_add_test(tc, a_rotation_asks_the_token_for_no_data_key);
 	tcase_add_loop_test(tc, a_token_that_fails_at_any_call_loses_nothing, 0,
 	    2);
 	tcase_add_loop_test(tc, killed_before_any_call_it_is_gone_on_with, 0,
