@@ -3,6 +3,7 @@
 #   make deps        install the Debian packages below (root or sudo)
 #   make             programs in build/bin, preload library in build/lib
 #   make check       every test, plain and under ASan+UBSan
+#   make install     programs, man pages, examples (DESTDIR, prefix); uninstall
 #   make quickstart  from an empty token to an encrypted tape and back
 #   make house lint  what CI asks of the code besides (make deps LINT=1)
 #
@@ -12,7 +13,8 @@
 PKG_BUILD = gcc libc6-dev make pkg-config libp11-dev libp11-kit-dev \
 	libssl-dev libsqlite3-dev libsgutils2-dev libjansson-dev libinih-dev \
 	libqrencode-dev libsystemd-dev
-PKG_TEST  = softhsm2 check openssl mt-st tar strace sg3-utils stenc opensc
+PKG_TEST  = softhsm2 check openssl mt-st tar strace sg3-utils stenc opensc \
+	libgfshare-bin mandoc groff-base
 PKG_LINT  = clang clang-format clang-tidy cppcheck shellcheck universal-ctags
 PKG_DEEP  = valgrind libclang-rt-dev
 
@@ -268,12 +270,51 @@ lint:
 format-check:
 	@clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
 
+# Programs find the preload library as ../lib/p11kms from where they lie.
+prefix ?= /usr/local
+sbindir ?= $(prefix)/sbin
+bindir ?= $(prefix)/bin
+libdir ?= $(prefix)/lib
+mandir ?= $(prefix)/share/man
+docdir ?= $(prefix)/share/doc/p11kms
+systemddir ?= $(prefix)/lib
+INSTALL ?= install
+
+MAN := $(wildcard doc/man/*.[578])
+# FROM:TO of each file but the programs and the unit
+INSTALLED = $(foreach m,$(MAN),$m:$(mandir)/man$(subst .,,$(suffix $m))/$(notdir $m)) \
+	$(foreach d,README.md $(wildcard doc/*.md),$d:$(docdir)/$(notdir $d)) \
+	packaging/p11kms.conf:$(docdir)/examples/p11kms.conf \
+	packaging/p11kms.sysusers:$(systemddir)/sysusers.d/p11kms.conf \
+	packaging/p11kms.tmpfiles:$(systemddir)/tmpfiles.d/p11kms.conf
+UNITS_OF_SYSTEMD := $(wildcard packaging/*.service packaging/*.socket packaging/*.timer)
+
+install: all
+	@$(INSTALL) -d -m 755 $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir) $(DESTDIR)$(libdir)/p11kms
+	@$(INSTALL) -m 755 $(filter-out %/vtaped,$(ALL_MAINS)) $(DESTDIR)$(sbindir)
+	@$(INSTALL) -m 755 $(O)/bin/vtaped $(DESTDIR)$(bindir)
+	@$(INSTALL) -m 644 $(PRELOAD) $(DESTDIR)$(libdir)/p11kms
+	@set -e; for f in $(INSTALLED); do \
+		$(INSTALL) -d -m 755 "$(DESTDIR)$$(dirname "$${f#*:}")"; \
+		$(INSTALL) -m 644 "$${f%%:*}" "$(DESTDIR)$${f#*:}"; done
+	@set -e; for f in $(UNITS_OF_SYSTEMD); do \
+		$(INSTALL) -d -m 755 $(DESTDIR)$(systemddir)/systemd/system; \
+		sed 's|@sbindir@|$(sbindir)|g' $$f \
+			>$(DESTDIR)$(systemddir)/systemd/system/$${f##*/}; \
+		chmod 644 $(DESTDIR)$(systemddir)/systemd/system/$${f##*/}; done
+
+uninstall:
+	@rm -f $(ALL_MAINS:$(O)/bin/%=$(DESTDIR)$(sbindir)/%) $(DESTDIR)$(bindir)/vtaped \
+		$(foreach f,$(INSTALLED),$(DESTDIR)$(lastword $(subst :, ,$f))) \
+		$(UNITS_OF_SYSTEMD:packaging/%=$(DESTDIR)$(systemddir)/systemd/system/%)
+	@rm -rf $(DESTDIR)$(libdir)/p11kms $(DESTDIR)$(docdir)
+
 clean:
 	rm -rf $(O)
 
 .PHONY: all unit bench clean quickstart replay fuzz $(FUZZ:%=replay-%) $(FUZZ:%=fuzz-%)
 .PHONY: deps check check-plain check-asan check-tsan check-valgrind tested
-.PHONY: cover house lint format-check
+.PHONY: cover house lint format-check install uninstall
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(shell find $(O)/obj -name '*.d' 2>/dev/null)

@@ -16,6 +16,7 @@
 #define FILE_MAX 65536u
 #define BOM "\xef\xbb\xbf" /* what some editors put in front of UTF-8 */
 #define SECTION_MAX 48u    /* inih cuts longer ones off without a word */
+#define LINE_LEN_MAX 4096  /* inih's own limit, 197, is short for a URI */
 
 enum kind { TEXT, PATH, SWITCH, NUMBER, TIME, LOCK };
 
@@ -423,6 +424,17 @@ config_new(const char *file, struct config **out)
 	return set_text(&c->file, file);
 }
 
+/* Debian's inih has its limits in variables. Heap, so that the line is not
+ * one more array on the stack. */
+static int
+parse_text(struct parse *p)
+{
+	ini_use_stack = false;
+	ini_max_line = LINE_LEN_MAX + 2;
+	ini_initial_alloc = LINE_LEN_MAX + 2;
+	return ini_parse_stream(next_line, p, on_key, p);
+}
+
 int
 config_load(const char *file, struct config **out)
 {
@@ -441,7 +453,10 @@ config_load(const char *file, struct config **out)
 	p.c = c;
 	p.text = strncmp(text, BOM, strlen(BOM)) == 0 ? text + strlen(BOM)
 						      : text;
-	bad = ini_parse_stream(next_line, &p, on_key, &p);
+	bad = parse_text(&p);
+	if (p.r == 0 && bad < 0)
+		p.r = kms_fail(KMS_ERR_MEMORY, "configuration: %s",
+		    strerror(errno));
 	if (p.r == 0 && bad != 0) {
 		p.line = (unsigned)bad;
 		fail_line(&p, "neither [section] nor key = value");

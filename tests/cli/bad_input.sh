@@ -96,7 +96,7 @@ refused 2 "$dir/none" p11kmsutil -listkeys -config "$dir/none"
 refused 2 "$dir" p11kmsutil -listkeys -config "$dir"
 config "${good/= 17/= 17 # fast}"
 refused 2 'line 7: a comment' "${list[@]}"
-config "$good" "sign_key = pkcs11:object=$(printf '%0300d' 1)"
+config "$good" "sign_key = pkcs11:object=$(printf '%05000d' 1)"
 refused 2 'line 8: the line is too long' "${list[@]}"
 config "$good" 'kdf_kost = 17'
 refused 2 'line 8: [policy] kdf_kost: unknown key' "${list[@]}"

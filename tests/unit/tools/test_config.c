@@ -132,13 +132,26 @@ END_TEST
 
 START_TEST(an_over_long_line_is_refused_by_number)
 {
-	char text[1200];
+	char text[6000];
 
-	snprintf(text, sizeof(text), MINIMUM "sign_key = pkcs11:%0400d\n", 1);
+	snprintf(text, sizeof(text), MINIMUM "sign_key = pkcs11:%05000d\n", 1);
 	assert_refused(text, 5, "too long");
-	snprintf(text, sizeof(text), "# %0400d\n" MINIMUM, 1);
+	snprintf(text, sizeof(text), "# %05000d\n" MINIMUM, 1);
 	assert_refused(text, 1, "too long");
 	snprintf(text, sizeof(text), MINIMUM "[client %060d]\ncn = x\n", 1);
+	assert_refused(text, 5, "too long");
+}
+END_TEST
+
+START_TEST(a_line_of_4096_bytes_is_read_whole)
+{
+	char text[6000];
+
+	snprintf(text, sizeof(text), MINIMUM "sign_key = pkcs11:%04078d\n", 7);
+	ck_assert_int_eq(load(text), 0);
+	ck_assert_uint_eq(strlen(c->token.sign_key), 4085);
+	ck_assert_int_eq(c->token.sign_key[4084], '7');
+	snprintf(text, sizeof(text), MINIMUM "sign_key = pkcs11:%04079d\n", 7);
 	assert_refused(text, 5, "too long");
 }
 END_TEST
@@ -228,6 +241,7 @@ config_case(void)
 	tcase_add_test(t, every_key_of_the_contract_is_taken);
 	tcase_add_test(t, a_comment_behind_a_value_is_refused_by_line);
 	tcase_add_test(t, an_over_long_line_is_refused_by_number);
+	tcase_add_test(t, a_line_of_4096_bytes_is_read_whole);
 	tcase_add_test(t, what_nobody_knows_is_refused_by_line);
 	tcase_add_test(t, a_value_that_cannot_be_is_refused_by_line);
 	tcase_add_test(t, what_is_required_is_named);
