@@ -296,29 +296,38 @@ finish_again(int r, struct kms_secret **key, const struct kms_tag *tag)
 	return r;
 }
 
-static int
-refuse_kind(const struct kms_tag *tag, const char *wanted)
+int
+kms_derive_has_phrase(const struct kms_tag *tag)
 {
-	static const char *const is[] = {"a foreign key", "a random key",
-	    "a key of its own phrase", "a key of its group's phrase"};
-	size_t i;
-
 	switch (kms_tag_kind(tag)) {
-	case KMS_TAG_RANDOM:
-		i = 1;
-		break;
 	case KMS_TAG_PHRASE:
-		i = 2;
-		break;
 	case KMS_TAG_GROUP:
-		i = 3;
-		break;
+		return 0;
+	case KMS_TAG_RANDOM:
+		return kms_fail(KMS_ERR_USAGE,
+		    "the tag is that of a random key: no passphrase exists "
+		    "for it; only a backup of the store brings it back "
+		    "(p11kmsutil -recoverkey -from)");
 	case KMS_TAG_FOREIGN:
-	default:
-		i = 0;
+		break;
 	}
-	return kms_fail(KMS_ERR_USAGE, "the tag is that of %s, not of %s",
-	    is[i], wanted);
+	return kms_fail(KMS_ERR_USAGE,
+	    "the tag was not made here: no passphrase exists for it; a backup "
+	    "of the store (p11kmsutil -recoverkey -from) or the key's own file "
+	    "(-importkey) brings it back");
+}
+
+static int
+check_kind(const struct kms_tag *tag, enum kms_tag_kind wanted)
+{
+	int r = kms_derive_has_phrase(tag);
+
+	if (r != 0 || kms_tag_kind(tag) == wanted)
+		return r;
+	return kms_fail(KMS_ERR_USAGE,
+	    "the tag is that of a key of %s phrase, not of %s",
+	    wanted == KMS_TAG_GROUP ? "its own" : "its group's",
+	    wanted == KMS_TAG_GROUP ? "its group's" : "its own");
 }
 
 int
@@ -340,9 +349,11 @@ int
 kms_derive_data(const struct kms_secret *phrase, const struct kms_tag *tag,
     struct kms_secret **out)
 {
+	int r = check_kind(tag, KMS_TAG_PHRASE);
+
 	*out = NULL;
-	if (kms_tag_kind(tag) != KMS_TAG_PHRASE)
-		return refuse_kind(tag, "a key of its own phrase");
+	if (r != 0)
+		return r;
 	return finish_again(from_phrase(phrase, tag, out), out, tag);
 }
 
@@ -376,8 +387,10 @@ int
 kms_derive_group(const struct kms_secret *seed, const struct kms_tag *tag,
     struct kms_secret **out)
 {
+	int r = check_kind(tag, KMS_TAG_GROUP);
+
 	*out = NULL;
-	if (kms_tag_kind(tag) != KMS_TAG_GROUP)
-		return refuse_kind(tag, "a key of its group's phrase");
+	if (r != 0)
+		return r;
 	return finish_again(from_seed(seed, tag, out), out, tag);
 }

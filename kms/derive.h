@@ -36,6 +36,10 @@ int kms_derive_data_new(const struct kms_secret *phrase, unsigned cost,
 int kms_derive_data(const struct kms_secret *phrase, const struct kms_tag *,
     struct kms_secret **) KMS_MUST;
 
+/* Could a phrase bring the key of this tag back? USAGE says that none exists,
+ * and what does instead. */
+int kms_derive_has_phrase(const struct kms_tag *) KMS_MUST;
+
 /* The group's seed (32 bytes) from its phrase. */
 int kms_derive_seed(const struct kms_secret *phrase, const uint8_t salt[16],
     unsigned cost, struct kms_secret **) KMS_MUST;

@@ -348,6 +348,26 @@ kms_group_view(struct kms_tx *tx, const char *name, struct kms_group_view *view)
 }
 
 int
+kms_group_phrases(struct kms_tx *tx, const char *name,
+    struct kms_group_phrase out[KMS_SEEDS_MAX], size_t *n)
+{
+	struct kms_record record;
+	size_t i;
+	int r;
+
+	*n = 0;
+	r = get(tx, name, &record);
+	for (i = 0; r == 0 && i < record.u.group.nseeds; i++) {
+		memcpy(out[i].salt, record.u.group.seed[i].salt,
+		    sizeof(out[i].salt));
+		out[i].cost = record.u.group.seed[i].cost;
+		*n = i + 1;
+	}
+	kms_record_clear(&record);
+	return r;
+}
+
+int
 kms_group_list(struct kms_tx *tx,
     int (*each)(void *, const struct kms_group_view *), void *arg)
 {

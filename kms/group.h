@@ -35,6 +35,13 @@ int kms_group_delete(struct kms_tx *, const char *name, bool force,
 
 int kms_group_view(struct kms_tx *, const char *name, struct kms_group_view *)
     KMS_MUST;
+/* A group's phrase, as the tags of the keys made from it name it. */
+struct kms_group_phrase {
+	uint8_t salt[16], cost;
+};
+/* All it has had, oldest first: keys made from them still need them. */
+int kms_group_phrases(struct kms_tx *, const char *name,
+    struct kms_group_phrase[KMS_SEEDS_MAX], size_t *n) KMS_MUST;
 /* In order of creation. */
 int kms_group_list(struct kms_tx *,
     int (*each)(void *, const struct kms_group_view *), void *) KMS_MUST;

@@ -183,6 +183,21 @@ kms_material_recover(struct kms_store *s, const struct kms_secret *phrase,
 }
 
 int
+kms_material_recover_seed(struct kms_store *s, const struct kms_secret *seed,
+    const struct kms_tag *tag, struct kms_material *m)
+{
+	struct kms_secret *key = NULL;
+	int r;
+
+	*m = (struct kms_material){.tag = *tag, .origin = KMS_ORIGIN_GROUP};
+	r = kms_derive_group(seed, tag, &key);
+	if (r == 0)
+		r = wrap(s, key, &m->slot, &m->wrapped);
+	kms_secret_free(&key);
+	return r;
+}
+
+int
 kms_material_import(struct kms_store *s, const struct kms_secret *key,
     const struct kms_tag *tag, struct kms_material *m)
 {

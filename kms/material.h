@@ -27,6 +27,10 @@ int kms_material_group(struct kms_store *, const char *group,
  * random or foreign tag, saying that no phrase exists. B1 and B3. */
 int kms_material_recover(struct kms_store *, const struct kms_secret *phrase,
     const struct kms_tag *, struct kms_material *) KMS_MUST;
+/* The same for a B3 tag whose group's seed was derived before (many keys of
+ * one phrase cost one KDF). */
+int kms_material_recover_seed(struct kms_store *, const struct kms_secret *seed,
+    const struct kms_tag *, struct kms_material *) KMS_MUST;
 /* Foreign bytes under a foreign tag. */
 int kms_material_import(struct kms_store *, const struct kms_secret *key,
     const struct kms_tag *, struct kms_material *) KMS_MUST;

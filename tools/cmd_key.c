@@ -3,9 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kms/derive.h"
 #include "kms/group.h"
 #include "kms/key.h"
 #include "kms/material.h"
+#include "tools/cmd_kit.h"
 #include "tools/open.h"
 #include "tools/print.h"
 
@@ -135,8 +137,8 @@ cmd_key_create(struct cli *cli)
 	return r;
 }
 
-int
-cmd_key_recover(struct cli *cli)
+static int
+recover_one(struct cli *cli)
 {
 	struct prompt_ask ask = {.what = "passphrase of the key or its group"};
 	struct kms_material material;
@@ -158,6 +160,8 @@ cmd_key_recover(struct cli *cli)
 	if (r == 0)
 		r = kms_tag_parse(&tag, cli_value(cli, "tag"));
 	if (r == 0)
+		r = kms_derive_has_phrase(&tag);
+	if (r == 0)
 		r = open_config(&at, cli);
 	if (r == 0)
 		r = ask_phrase(&ask, &phrase);
@@ -172,6 +176,24 @@ cmd_key_recover(struct cli *cli)
 		r = add(&at, &key);
 	open_close(&at);
 	return r;
+}
+
+/* -list names many keys; all else names one. */
+int
+cmd_key_recover(struct cli *cli)
+{
+	bool list = cli_has(cli, "list");
+
+	if (list &&
+	    (cli_has(cli, "kgname") || cli_has(cli, "keyname") ||
+		cli_has(cli, "desc")))
+		return kms_fail(KMS_ERR_USAGE,
+		    "-list names its keys and groups itself; leave out "
+		    "-kgname, -keyname and -desc");
+	if (!list && (!cli_has(cli, "kgname") || !cli_has(cli, "keyname")))
+		return kms_fail(KMS_ERR_USAGE,
+		    "-recoverkey needs -kgname and -keyname");
+	return list ? cmd_kit_recover(cli) : recover_one(cli);
 }
 
 /* What -modifykey asks for; KMS_ERR_USAGE when that is nothing. */

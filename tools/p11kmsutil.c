@@ -4,6 +4,7 @@
 #include "tools/cmd_backup.h"
 #include "tools/cmd_group.h"
 #include "tools/cmd_key.h"
+#include "tools/cmd_kit.h"
 #include "tools/cmd_rotate.h"
 #include "tools/cmd_store.h"
 
@@ -79,10 +80,16 @@ static const struct cli_option listkeys[] = {
 	CLI_END
 };
 static const struct cli_option recoverkey[] = {
-	KGNAME,
-	KEYNAME,
-	CLI_REQUIRED("tag", "T", "its tag; blanks, dashes, either case"),
+	CLI_VALUE("kgname", "N", "the key group"),
+	CLI_VALUE("keyname", "K", "what the key is called in it"),
+	CLI_ONE_OF(1, "tag", "T", "its tag; blanks, dashes, either case"),
+	CLI_ONE_OF(1, "list", "KIT.json", "all keys of a recovery kit: one "
+	    "passphrase for each group, then for each key"),
 	DESC,
+	CLI_END
+};
+static const struct cli_option recoverykit[] = {
+	CLI_VALUE("path", "F.html", "where to; else to standard output"),
 	CLI_END
 };
 
@@ -141,6 +148,10 @@ static const struct cli_operation operations[] = {
 	 LISTS},
 	{.name = "recoverkey", .run = cmd_key_recover, .options = recoverkey,
 	 .help = "brings a key back from passphrase and tag",
+	 LISTS},
+	{.name = "recoverykit", .run = cmd_kit_make, .options = recoverykit,
+	 .help = "prints what belongs into the safe, for paper; -json: "
+	     "KIT.json for -recoverkey -list",
 	 LISTS},
 	{.name = "backup", .run = cmd_backup, .options = backup,
 	 .help = "a verified copy of the store; random keys are served after "
