@@ -2,7 +2,8 @@
  * A PKCS#11 module for tests: forwards to SoftHSM and misbehaves on demand.
  *
  *   P11FAULT_MODULE  the real module; default libsofthsm2.so of Debian
- *   P11FAULT_LOG     a file: one line for each call, "C_Login 0xa0"
+ *   P11FAULT_LOG     a file: one line for each call, "C_Login 0xa0", and
+ *                    "key shown 0x0" where one gave the bytes of a secret key
  *   P11FAULT         rules, separated by blanks:
  *     C_Name:N=RV    the N-th call is not made and returns RV (hex)
  *     C_Name:N+=RV   so from the N-th on
@@ -259,7 +260,7 @@ p11fault_set(const char *rules)
 }
 
 static void
-log_call(enum call c, CK_RV rv)
+log_line(const char *name, CK_RV rv)
 {
 	const char *path = getenv("P11FAULT_LOG");
 	char line[64];
@@ -268,10 +269,16 @@ log_call(enum call c, CK_RV rv)
 	if (path == NULL)
 		return;
 	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-	n = snprintf(line, sizeof(line), "%s 0x%lx\n", call_name[c], rv);
+	n = snprintf(line, sizeof(line), "%s 0x%lx\n", name, rv);
 	if (fd < 0 || write(fd, line, (size_t)n) != n)
 		abort();
 	close(fd);
+}
+
+static void
+log_call(enum call c, CK_RV rv)
+{
+	log_line(call_name[c], rv);
 }
 
 /* Counts the call. True: it is not made, *rv is the answer. after: made, and
@@ -462,6 +469,23 @@ unwrap_key(CK_SESSION_HANDLE s, CK_MECHANISM *m, CK_OBJECT_HANDLE by,
 	return rv;
 }
 
+static CK_RV
+get_attributes(CK_SESSION_HANDLE s, CK_OBJECT_HANDLE h, CK_ATTRIBUTE *t,
+    CK_ULONG n)
+{
+	const CK_ATTRIBUTE *value = attribute(t, n, CKA_VALUE);
+	CK_OBJECT_CLASS class = CKO_DATA;
+	CK_ATTRIBUTE ask = {CKA_CLASS, &class, sizeof(class)};
+	CK_RV rv;
+
+	rv = g.f->C_GetAttributeValue(s, h, t, n);
+	if (rv == CKR_OK && value != NULL && value->pValue != NULL &&
+	    g.f->C_GetAttributeValue(s, h, &ask, 1) == CKR_OK &&
+	    class == CKO_SECRET_KEY)
+		log_line("key shown", CKR_OK);
+	return rv;
+}
+
 /* A function of the module: counted, perhaps refused, else forwarded. */
 #define CALL(name, params, forward)                      \
 	static CK_RV fault_##name params                 \
@@ -500,7 +524,7 @@ CALL(C_CopyObject, (session s, object h, attr *t, number n, object *out),
     copy_object(s, h, t, n, out))
 CALL(C_DestroyObject, (session s, object h), g.f->C_DestroyObject(s, real(h)))
 CALL(C_GetAttributeValue, (session s, object h, attr *t, number n),
-    g.f->C_GetAttributeValue(s, real(h), t, n))
+    get_attributes(s, real(h), t, n))
 CALL(C_SetAttributeValue, (session s, object h, attr *t, number n),
     g.f->C_SetAttributeValue(s, real(h), t, n))
 CALL(C_FindObjectsInit, (session s, attr *t, number n),
