@@ -108,32 +108,62 @@ install(struct restore *z)
 	return r == 0 ? kms_rows_install(z->part, z->options->path) : r;
 }
 
+/* Binds the store as it lies; false in *bound when its history has to be
+ * accepted first. */
 static int
-accept(struct restore *z, const struct kms_actor *actor, const char *reason)
+bind(struct restore *z, const struct kms_actor *actor,
+    const struct kms_step *step, bool *bound)
 {
-	const struct kms_step step = {.event = KMS_EVENT_STORE_RESTORE,
-	    .reason = reason};
+	struct kms_store *s = NULL;
+	int r;
+
+	r = kms_store_open_any(z->options, &s);
+	*bound = r == 0 &&
+	    (s->verdict == KMS_ANCHOR_EQUAL || s->verdict == KMS_ANCHOR_HEALS ||
+		s->verdict == KMS_ANCHOR_ABSENT);
+	if (*bound &&
+	    (step->event != KMS_EVENT_STORE_REBIND || !kms_setup_is_bound(s)))
+		r = kms_setup_bind(s, actor, step);
+	kms_store_close(&s);
+	return r;
+}
+
+static int
+begin_lineage(struct restore *z, const struct kms_actor *actor,
+    const char *reason)
+{
 	struct kms_store *s = NULL;
 	struct kms_tx *tx = NULL;
 	int r;
 
 	r = kms_store_open_any(z->options, &s);
-	if (r != 0)
-		return r;
-	if (s->verdict == KMS_ANCHOR_EQUAL || s->verdict == KMS_ANCHOR_HEALS ||
-	    s->verdict == KMS_ANCHOR_ABSENT) {
-		r = kms_setup_bind(s, actor, &step);
-		goto out;
-	}
-	r = kms_tx_begin_quiesced(s, actor, &tx);
+	if (r == 0)
+		r = kms_tx_begin_quiesced(s, actor, &tx);
 	if (r == 0)
 		r = kms_setup_new_lineage(tx, KMS_EVENT_STORE_RESTORE, reason);
 	if (r == 0)
 		r = kms_tx_commit(&tx);
-out:
 	kms_tx_abort(&tx);
 	kms_store_close(&s);
 	return r;
+}
+
+/* A copy older than the move to this token has the one before in its
+ * header. */
+static int
+accept(struct restore *z, const struct kms_actor *actor, const char *reason)
+{
+	struct kms_step step = {.event = KMS_EVENT_STORE_RESTORE,
+	    .reason = reason};
+	bool bound;
+	int r;
+
+	r = bind(z, actor, &step, &bound);
+	if (r != 0 || bound)
+		return r;
+	r = begin_lineage(z, actor, reason);
+	step.event = KMS_EVENT_STORE_REBIND;
+	return r == 0 ? bind(z, actor, &step, &bound) : r;
 }
 
 int

@@ -246,6 +246,26 @@ START_TEST(without_the_token_it_is_installed_and_the_resets_do_the_rest)
 }
 END_TEST
 
+START_TEST(a_backup_older_than_the_move_to_this_token_is_bound_to_it_too)
+{
+	const char *copy;
+	struct kms_tag tag;
+	struct stores t;
+	uint8_t key[32];
+
+	begin(&t, &tag, key);
+	copy = back_up(&t);
+	new_token(&t);
+	ok(reset(&t, KMS_ROLE_HMK, HMK_PHRASE));
+	ok(reset(&t, KMS_ROLE_KPK, KPK_PHRASE));
+	ck_assert_int_eq(unlink(t.path), 0);
+	ok(restore(&t, copy));
+	ck_assert(bound.complete);
+	same_key(&t, &tag, key);
+	stores_end(&t);
+}
+END_TEST
+
 START_TEST(a_damaged_backup_is_not_installed)
 {
 	const char *copy;
@@ -314,6 +334,8 @@ test_bind(void)
 	    a_backup_is_restored_in_one_step_where_the_token_is_left);
 	tcase_add_test(tc,
 	    without_the_token_it_is_installed_and_the_resets_do_the_rest);
+	tcase_add_test(tc,
+	    a_backup_older_than_the_move_to_this_token_is_bound_to_it_too);
 	tcase_add_test(tc, a_damaged_backup_is_not_installed);
 	tcase_add_test(tc,
 	    a_master_key_is_proven_on_the_host_by_what_it_wrapped);
