@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "kms/base/file.h"
+#include "kms/base/log.h"
 
 static int
 copy(char *out, size_t cap, const char *text, const char *what)
@@ -44,6 +45,33 @@ kms_audit_of_step(struct kms_record *record, const struct kms_who *who,
 	if (r == 0 && step->reason != NULL)
 		r = kms_text_check("reason", step->reason);
 	return r;
+}
+
+void
+kms_audit_tell(const struct kms_audit *a, uint64_t generation)
+{
+	char who[KMS_LOG_QUOTED], group[KMS_LOG_QUOTED], name[KMS_LOG_QUOTED];
+	char reason[KMS_LOG_QUOTED], tag[KMS_TAG_TEXT] = "";
+
+	if (!kms_log_wants(KMS_LOG_INFO))
+		return;
+	if (a->tag.len > 0)
+		kms_tag_text(&a->tag, tag);
+	kms_log(KMS_LOG_INFO, kms_event_name(a->event),
+	    "generation=%llu forced=%u actor=%s group=%s name=%s tag=%s "
+	    "reason=%s",
+	    (unsigned long long)generation, a->forced,
+	    kms_log_quote(who, sizeof(who), a->who.name),
+	    kms_log_quote(group, sizeof(group), a->group),
+	    kms_log_quote(name, sizeof(name), a->subject), tag,
+	    kms_log_quote(reason, sizeof(reason), a->reason));
+}
+
+void
+kms_tally_note(struct kms_tally *t, unsigned event, bool forced)
+{
+	t->forced += forced;
+	t->waived += event == KMS_EVENT_KEY_ALLOWSERVE;
 }
 
 /* Who logged in, kept by the kernel through su and sudo. */

@@ -22,6 +22,15 @@ struct kms_step {
 int kms_audit_of_step(struct kms_record *, const struct kms_who *,
     const struct kms_step *, int64_t time) KMS_MUST;
 
+/* A change that is durable, as an event line of its name. */
+void kms_audit_tell(const struct kms_audit *, uint64_t generation);
+
+/* What -ksstats shows for ever: counted off the audit rows. */
+struct kms_tally {
+	uint64_t forced, waived;
+};
+void kms_tally_note(struct kms_tally *, unsigned event, bool forced);
+
 /* The process's own: "uid:N", login uid, SUDO_USER, host. */
 void kms_audit_who_local(struct kms_who *);
 

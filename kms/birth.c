@@ -63,15 +63,14 @@ put_audit(struct kms_birth *b, struct kms_rows *rows)
 	    .kind = KMS_KIND_AUDIT};
 	struct kms_sum *sum = NULL;
 	struct kms_wr plain, sealed;
-	struct kms_record audit;
 	uint8_t gcm[16];
 	int r;
 
 	kms_wr_grow(&plain, KMS_SEALED_MAX - KMS_SEAL_OVERHEAD);
 	kms_wr_grow(&sealed, KMS_SEALED_MAX);
-	r = kms_audit_of_step(&audit, b->who, &step, b->root.time);
+	r = kms_audit_of_step(&b->audit, b->who, &step, b->root.time);
 	if (r == 0)
-		r = kms_record_encode(&audit, &plain);
+		r = kms_record_encode(&b->audit, &plain);
 	if (r == 0)
 		r = seal_into(b, &row, &plain, &sealed, gcm);
 	if (r == 0)

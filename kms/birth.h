@@ -17,6 +17,7 @@ struct kms_birth {
 	struct kms_header *header;
 	const struct kms_who *who; /* borrowed */
 	struct kms_root root;
+	struct kms_record audit; /* the first: filled in when it is put */
 	struct kms_secret *file_key, *anchor_key;
 	struct kms_seal *seal;
 };

@@ -203,6 +203,7 @@ take_over(struct kms_tx *tx, const uint8_t gcm[16])
 	int r, anchor = 0;
 
 	take_header(tx);
+	kms_tx_tell(tx);
 	r = kms_age_put(s, &tx->next);
 	if (r != 0 && tx->new_lineage)
 		anchor = kms_fail_add(r,

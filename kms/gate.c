@@ -1,6 +1,7 @@
 #include "kms/gate.h"
 
-#include "kms/logbook.h"
+#include "kms/catalog.h"
+#include "kms/store_impl.h"
 
 const char *
 kms_recoverable_name(enum kms_recoverable r)
@@ -136,48 +137,6 @@ kms_gate_serve(struct kms_tx *tx, const struct kms_key *key, uint64_t id)
 
 /* --- delete ----------------------------------------------------------- */
 
-struct search {
-	const struct kms_tag *tag;
-	bool found;
-};
-
-/* Prelive too: a client that fetched it may have encrypted with it. */
-static int
-was_released(void *arg, const struct kms_release_entry *e)
-{
-	struct search *search = arg;
-
-	if (kms_tag_equal(&e->tag, search->tag) &&
-	    (e->state == KMS_ACTIVE || e->state == KMS_PRELIVE))
-		search->found = true;
-	return 0;
-}
-
-/* True as well where the log cannot tell any more. */
-static int
-ever_released(struct kms_tx *tx, const struct kms_key *key, bool *released)
-{
-	struct search search = {.tag = &key->tag};
-	struct kms_store *s = kms_tx_store(tx);
-	const struct kms_directory_row *row;
-	struct kms_release_log *log;
-	int r;
-
-	*released = true;
-	row = kms_directory_by_tag(s->dir, &key->tag);
-	if (row == NULL || row->id < s->log_restart_id)
-		return 0;
-	r = kms_logbook_get(s, &log);
-	if (r == 0)
-		r = kms_release_log_scan(log, was_released, &search, NULL);
-	if (r == KMS_ERR_NOTFOUND || r == KMS_ERR_DAMAGED) {
-		kms_err_clear();
-		return 0;
-	}
-	*released = search.found;
-	return r;
-}
-
 int
 kms_gate_delete(struct kms_tx *tx, const struct kms_key *key)
 {
@@ -186,7 +145,7 @@ kms_gate_delete(struct kms_tx *tx, const struct kms_key *key)
 
 	if (!kms_tx_store(tx)->policy.delete_gate)
 		return 0;
-	r = ever_released(tx, key, &released);
+	r = kms_catalog_released(kms_tx_store(tx), &key->tag, &released);
 	if (r != 0 || !released)
 		return r;
 	return kms_fail(KMS_ERR_GATE,

@@ -143,32 +143,6 @@ kms_load_take_root(struct kms_store *s, struct kms_root *root,
 	return 0;
 }
 
-bool
-kms_load_wants(unsigned kind)
-{
-	return kind == KMS_KIND_GROUP || kind == KMS_KIND_KEY ||
-	    kind == KMS_KIND_FACT;
-}
-
-int
-kms_load_note(struct kms_store *s, const struct kms_record *record)
-{
-	const struct kms_fact *fact = &record->u.fact;
-	uint64_t younger;
-
-	if (record->kind != KMS_KIND_FACT)
-		return 0;
-	if (fact->type == KMS_FACT_HOLDS)
-		s->holds_id = record->id;
-	if (fact->type == KMS_FACT_LOG_RESTART &&
-	    fact->len == KMS_LOG_RESTART_LEN) {
-		younger = kms_get64(fact->bytes + KMS_LOG_RESTART_AT);
-		if (younger > s->log_restart_id)
-			s->log_restart_id = younger;
-	}
-	return kms_cover_note(&s->cover, fact);
-}
-
 struct loading {
 	struct kms_store *s;
 	const struct kms_root *root;
@@ -210,9 +184,11 @@ load_row(void *arg, const struct kms_row *row)
 		    (unsigned long long)row->id);
 	r = kms_seal_open(l->s->seal, row, l->plain, &len);
 	if (r != 0)
-		return r;
+		return kms_fail_add(r, "%s", l->s->path);
 	if (len > l->used)
 		l->used = len;
+	if (row->kind == KMS_KIND_AUDIT)
+		kms_load_note_audit(l->s, l->plain, len);
 	if (kms_load_wants(row->kind))
 		r = load_record(l, row, len);
 	else
@@ -258,6 +234,7 @@ forget_rows(struct kms_store *s)
 	kms_sum_free(&s->sum);
 	s->holds_id = s->log_restart_id = 0;
 	s->cover = (struct kms_cover){0};
+	s->tally = (struct kms_tally){0};
 }
 
 static int

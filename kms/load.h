@@ -49,5 +49,7 @@ bool kms_load_wants(unsigned kind);
 #define KMS_LOG_RESTART_AT 24u
 /* Notes what the store itself keeps of a record (the row of the holds). */
 int kms_load_note(struct kms_store *, const struct kms_record *) KMS_MUST;
+/* The same of an audit row, which is not decoded for it. */
+void kms_load_note_audit(struct kms_store *, const void *plain, size_t len);
 
 #endif

@@ -72,6 +72,16 @@ kms_logbook_get(struct kms_store *s, struct kms_release_log **log)
 	return r;
 }
 
+int
+kms_logbook_reader(struct kms_store *s, struct kms_release_log **log,
+    struct kms_release_log_report *report)
+{
+	struct kms_release_log_options options = options_of(s);
+
+	options.readonly = true;
+	return kms_release_log_open(&options, &s->root.log, log, report);
+}
+
 void
 kms_logbook_doubt(struct kms_store *s)
 {

@@ -15,6 +15,12 @@
  */
 int kms_logbook_get(struct kms_store *, struct kms_release_log **) KMS_MUST;
 
+/* A reader of the caller's own, for long walks: nothing stays locked. Inside
+ * the store, which a READ transaction is. Returns and reports as
+ * kms_release_log_open. */
+int kms_logbook_reader(struct kms_store *, struct kms_release_log **,
+    struct kms_release_log_report *) KMS_MUST;
+
 /* It was found damaged or gone while in use. Others may be using it still,
  * so it is only marked. */
 void kms_logbook_doubt(struct kms_store *);

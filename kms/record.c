@@ -287,6 +287,19 @@ key_decode(struct kms_key *k, struct kms_rd *rd)
 
 /* --- audit ------------------------------------------------------------- */
 
+bool
+kms_record_peek_audit(const void *p, size_t len, unsigned *event, bool *forced)
+{
+	struct kms_rd rd;
+	bool known;
+
+	kms_rd_init(&rd, p, len);
+	known = kms_rd_u8(&rd) == LAYOUT;
+	*event = kms_rd_u16(&rd);
+	*forced = kms_rd_u8(&rd) == 1;
+	return known;
+}
+
 static bool
 audit_fits(const struct kms_audit *a)
 {

@@ -189,6 +189,10 @@ int kms_record_encode(const struct kms_record *, struct kms_wr *) KMS_MUST;
 int kms_record_decode(struct kms_record *, enum kms_kind, const void *, size_t)
     KMS_MUST;
 
+/* Of an encoded audit record, without decoding the rest. False: none of this
+ * layout. */
+bool kms_record_peek_audit(const void *, size_t, unsigned *event, bool *forced);
+
 /* A name: 1–255 bytes of UTF-8, no control characters, no leading or
  * trailing blank. what: "group name" … KMS_ERR_USAGE. */
 int kms_name_check(const char *what, const char *name) KMS_MUST;

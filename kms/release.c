@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "kms/base/log.h"
 #include "kms/directory.h"
 #include "kms/gate.h"
 #include "kms/logbook.h"
@@ -155,6 +156,26 @@ copy_text(char *out, const char *text, const char *what)
 	return 0;
 }
 
+static void
+tell(const struct kms_release_entry *e)
+{
+	char tag[KMS_TAG_TEXT], who[KMS_LOG_QUOTED], drive[KMS_LOG_QUOTED];
+	char volume[KMS_LOG_QUOTED], medium[KMS_LOG_QUOTED];
+
+	if (!kms_log_wants(KMS_LOG_INFO))
+		return;
+	kms_tag_text(&e->tag, tag);
+	kms_log(KMS_LOG_INFO, kms_event_name(KMS_EVENT_RELEASE),
+	    "record=%llu generation=%llu use=%s state=%s tag=%s actor=%s "
+	    "drive=%s volume=%s medium=%s",
+	    (unsigned long long)e->seq, (unsigned long long)e->generation,
+	    kms_use_name(e->use), kms_state_name((enum kms_state)e->state), tag,
+	    kms_log_quote(who, sizeof(who), e->who.name),
+	    kms_log_quote(drive, sizeof(drive), e->drive),
+	    kms_log_quote(volume, sizeof(volume), e->volume),
+	    kms_log_quote(medium, sizeof(medium), e->medium));
+}
+
 /* The tag names the key; what it was called lies in the store's rows, which
  * keep it beyond its deletion. */
 static int
@@ -172,13 +193,17 @@ record_release(struct release *rel)
 	r = copy_text(e.drive, rel->purpose->drive, "drive");
 	if (r == 0)
 		r = copy_text(e.volume, rel->purpose->volume, "volume");
+	if (r == 0)
+		r = copy_text(e.medium, rel->purpose->medium, "medium");
 	if (r != 0)
 		return r;
 	r = kms_logbook_get(rel->s, &log);
 	if (r == 0)
 		r = kms_release_log_append(log, &e);
-	if (r == 0)
+	if (r == 0) {
+		tell(&e);
 		return 0;
+	}
 	rel->log_lost = r == KMS_ERR_NOTFOUND || r == KMS_ERR_DAMAGED;
 	if (rel->log_lost)
 		kms_logbook_doubt(rel->s);
@@ -255,6 +280,25 @@ release_once(struct release *rel, const struct kms_tag *tag, const char *group,
 	return r;
 }
 
+static void
+tell_refused(const struct release *rel, const struct kms_tag *tag,
+    const char *group, int r)
+{
+	char text[KMS_TAG_TEXT] = "", who[KMS_LOG_QUOTED];
+	char cause[KMS_LOG_QUOTED], pool[KMS_LOG_QUOTED];
+
+	if (!kms_log_wants(KMS_LOG_INFO))
+		return;
+	if (tag != NULL)
+		kms_tag_text(tag, text);
+	kms_log(KMS_LOG_INFO, "key.refused",
+	    "error=%s use=%s tag=%s group=%s actor=%s cause=%s",
+	    kms_err_name(r), kms_use_name(rel->purpose->use), text,
+	    kms_log_quote(pool, sizeof(pool), group != NULL ? group : ""),
+	    kms_log_quote(who, sizeof(who), rel->actor->who.name),
+	    kms_log_quote(cause, sizeof(cause), kms_err_cause(r)));
+}
+
 static int
 release(struct release *rel, const struct kms_tag *tag, const char *group,
     struct kms_tag *released, struct kms_secret **key)
@@ -263,12 +307,14 @@ release(struct release *rel, const struct kms_tag *tag, const char *group,
 
 	*key = NULL;
 	r = release_once(rel, tag, group, released, key);
-	if (r == 0 || !rel->log_lost)
-		return r;
-	/* Once: a new log is a change of the store, made outside of it. */
-	r = kms_tx_restart_log(rel->s, rel->actor);
-	if (r == 0)
-		r = release_once(rel, tag, group, released, key);
+	if (r != 0 && rel->log_lost) {
+		/* Once: a new log is a change of the store, made outside. */
+		r = kms_tx_restart_log(rel->s, rel->actor);
+		if (r == 0)
+			r = release_once(rel, tag, group, released, key);
+	}
+	if (r != 0)
+		tell_refused(rel, tag, group, r);
 	return r;
 }
 

@@ -10,7 +10,8 @@
 
 struct kms_purpose {
 	enum kms_use use;
-	const char *drive, *volume; /* serial, label; may be NULL */
+	/* Serial; label, else barcode; the tape's own serial. May be NULL. */
+	const char *drive, *volume, *medium;
 };
 
 /*

@@ -12,7 +12,7 @@
 
 #include "kms/root.h"
 
-#define KMS_DRIVE_TEXT 63u /* drive serial, volume label: bytes */
+#define KMS_DRIVE_TEXT 63u /* serials of drive and tape, volume: bytes */
 
 /* How a key left; on disk for ever. */
 enum kms_use {
@@ -31,7 +31,9 @@ struct kms_release_entry {
 	uint8_t use, state;  /* enum kms_use; the key's state then */
 	struct kms_tag tag;
 	char group[KMS_NAME_MAX + 1], key[KMS_NAME_MAX + 1];
+	/* Serial; label, else barcode; the tape's own serial. */
 	char drive[KMS_DRIVE_TEXT + 1], volume[KMS_DRIVE_TEXT + 1];
+	char medium[KMS_DRIVE_TEXT + 1];
 	struct kms_who who;
 };
 

@@ -10,7 +10,7 @@
 #define MAGIC "p11klog"
 #define MAGIC_LEN 7u
 #define VERSION 1u
-#define LAYOUT 1u /* of a record's content */
+#define LAYOUT 2u /* of a record's content; 1 had no medium */
 #define INFO_RECORDS "p11kms/1/log"
 #define INFO_HEADER "p11kms/1/loghead"
 
@@ -208,7 +208,8 @@ entry_fits(const struct kms_release_entry *e)
 {
 	return e->tag.len > 0 && e->tag.len <= KMS_TAG_MAX &&
 	    text_fits(e->group) && text_fits(e->key) && text_fits(e->drive) &&
-	    text_fits(e->volume) && kms_who_fits(&e->who);
+	    text_fits(e->volume) && text_fits(e->medium) &&
+	    kms_who_fits(&e->who);
 }
 
 int
@@ -240,21 +241,20 @@ kms_release_entry_encode(const struct kms_release_entry *e, unsigned nth,
 	kms_wr_str(wr, e->key);
 	kms_wr_str(wr, e->drive);
 	kms_wr_str(wr, e->volume);
+	kms_wr_str(wr, e->medium);
 	kms_who_encode(&e->who, wr);
 	return kms_wr_check(wr, "release record");
 }
 
 static int
-decode_layout(struct kms_rd *rd)
+check_layout(unsigned layout)
 {
-	unsigned layout = kms_rd_u8(rd);
-
 	if (layout > LAYOUT)
 		return kms_fail(KMS_ERR_VERSION,
 		    "release record: layout %u is newer than this program's "
 		    "%u; use the newer p11kms",
 		    layout, LAYOUT);
-	if (layout != LAYOUT)
+	if (layout == 0)
 		return kms_fail(KMS_ERR_DAMAGED,
 		    "release record: layout %u never was", layout);
 	return 0;
@@ -265,11 +265,13 @@ kms_release_entry_decode(struct kms_release_entry *e, unsigned *nth,
     const void *p, size_t len)
 {
 	struct kms_rd rd;
+	unsigned layout;
 	int r;
 
 	memset(e, 0, sizeof(*e));
 	kms_rd_init(&rd, p, len);
-	r = decode_layout(&rd);
+	layout = kms_rd_u8(&rd);
+	r = check_layout(layout);
 	if (r != 0)
 		return r;
 	*nth = kms_rd_u16(&rd);
@@ -282,6 +284,8 @@ kms_release_entry_decode(struct kms_release_entry *e, unsigned *nth,
 	kms_rd_str(&rd, e->key, sizeof(e->key));
 	kms_rd_str(&rd, e->drive, sizeof(e->drive));
 	kms_rd_str(&rd, e->volume, sizeof(e->volume));
+	if (layout > 1)
+		kms_rd_str(&rd, e->medium, sizeof(e->medium));
 	kms_who_decode(&e->who, &rd);
 	r = kms_rd_end(&rd, "release record");
 	if (r == 0 && !entry_fits(e))

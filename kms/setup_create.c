@@ -447,6 +447,8 @@ kms_setup_create(const struct kms_store_options *options,
 		goto out;
 	r = create_locked(c);
 	c->sealer->unlock(c->sealer);
+	if (r == 0)
+		kms_audit_tell(&c->birth.audit.u.audit, 1);
 out:
 	creation_free(c);
 	return r;

@@ -7,6 +7,7 @@
 
 #include "kms/backup_files.h"
 #include "kms/base/file.h"
+#include "kms/base/log.h"
 #include "kms/setup_impl.h"
 #include "kms/verify.h"
 
@@ -185,6 +186,8 @@ kms_setup_restore(const struct kms_store_options *options,
 		r = install(&z);
 	if (r != 0)
 		return r;
+	kms_log(KMS_LOG_INFO, "store.installed", "path=%s from=%s keys=%u",
+	    options->path, from, keys);
 	if (!keys)
 		return 0;
 	r = accept(&z, actor, reason);

@@ -21,27 +21,6 @@ count_key(const struct kms_store *s, const struct kms_directory_row *row,
 	kms_gate_look(s, &facts, &gate);
 	stats->by_state[key->state]++;
 	stats->unrecoverable += gate.recoverable == KMS_RECOVERABLE_NONE;
-	stats->waived += gate.waived;
-}
-
-/* What was forced is told by the audit rows alone. */
-static int
-count_forced(struct kms_tx *tx, const struct kms_directory *dir,
-    uint64_t *forced)
-{
-	const struct kms_directory_row *row;
-	struct kms_record record;
-	size_t at = 0;
-	int r = 0;
-
-	while (r == 0 &&
-	    (row = kms_directory_next(dir, KMS_KIND_AUDIT, &at)) != NULL) {
-		r = kms_tx_get(tx, row->id, &record);
-		if (r == 0)
-			*forced += record.u.audit.forced;
-		kms_record_clear(&record);
-	}
-	return r;
 }
 
 int
@@ -63,7 +42,7 @@ kms_stats(struct kms_tx *tx, struct kms_stats *stats)
 		count_key(s, row, stats);
 	r = kms_quiesce_count(tx, &outstanding);
 	stats->quiesced = outstanding;
-	if (r == 0)
-		r = count_forced(tx, s->dir, &stats->forced);
+	stats->waived = s->tally.waived;
+	stats->forced = s->tally.forced;
 	return r;
 }

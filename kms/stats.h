@@ -7,7 +7,8 @@
 struct kms_stats {
 	uint64_t groups, keys, by_state[KMS_STATES + 1], generation;
 	uint64_t quiesced; /* outstanding quiesce calls */
-	uint64_t unrecoverable, waived, forced;
+	uint64_t unrecoverable;
+	uint64_t waived, forced; /* times ever; also of keys now deleted */
 	int64_t last_backup; /* 0: never */
 };
 

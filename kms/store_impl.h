@@ -19,6 +19,7 @@
 #include <sys/types.h>
 
 #include "kms/anchor.h"
+#include "kms/audit.h"
 #include "kms/cover.h"
 #include "kms/directory.h"
 #include "kms/latch.h"
@@ -65,6 +66,7 @@ struct kms_store {
 	 * was lost. 0: never. */
 	uint64_t log_restart_id;
 	struct kms_cover cover; /* backups, attestation */
+	struct kms_tally tally; /* of the audit rows */
 	bool headers_differ;    /* one copy of the header is damaged */
 	/* Set by the first unclear COMMIT: no more changes by this process. */
 	bool disk_failed;

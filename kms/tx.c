@@ -35,6 +35,7 @@ mark(struct kms_tx *tx, struct kms_savepoint *at)
 	at->holds_id = tx->store->holds_id;
 	at->log_restart_id = tx->store->log_restart_id;
 	at->cover = tx->store->cover;
+	at->tally = tx->store->tally;
 	return kms_sum_get(tx->store->sum, at->sum);
 }
 
@@ -54,6 +55,7 @@ rewind_to(struct kms_tx *tx, const struct kms_savepoint *at)
 	s->holds_id = at->holds_id;
 	s->log_restart_id = at->log_restart_id;
 	s->cover = at->cover;
+	s->tally = at->tally;
 	tx->in_step = tx->broken = false;
 }
 

@@ -18,6 +18,7 @@ struct kms_savepoint {
 	size_t n;
 	uint64_t next_id, holds_id, log_restart_id;
 	struct kms_cover cover;
+	struct kms_tally tally;
 	uint8_t sum[16];
 };
 
@@ -48,6 +49,8 @@ int kms_tx_apply(struct kms_tx *, struct kms_record *) KMS_MUST;
 /* Seals a row again under the file key that seals now; nothing else of it
  * changes, its generation neither. For a new HMK. */
 int kms_tx_reseal(struct kms_tx *, uint64_t id) KMS_MUST;
+/* One event line for each audit row of a change that is durable. */
+void kms_tx_tell(struct kms_tx *);
 /* Puts the audit row of the step that is open, if it has anything to tell. */
 int kms_tx_close_step(struct kms_tx *) KMS_MUST;
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kms/base/log.h"
 #include "kms/load.h"
 #include "kms/tx_impl.h"
 
@@ -187,4 +188,42 @@ kms_tx_reseal(struct kms_tx *tx, uint64_t id)
 	kms_record_clear(&record);
 	free(plain);
 	return r;
+}
+
+static int
+tell_row(struct kms_tx *tx, const struct kms_row *row)
+{
+	struct kms_record record = {0};
+	uint8_t *plain;
+	size_t len = 0;
+	int r;
+
+	plain = malloc(row->len);
+	if (plain == NULL)
+		return KMS_ERR_MEMORY;
+	r = kms_seal_open(tx->store->seal, row, plain, &len);
+	if (r == 0)
+		r = kms_record_decode(&record, row->kind, plain, len);
+	if (r == 0)
+		kms_audit_tell(&record.u.audit, row->generation);
+	kms_record_clear(&record);
+	free(plain);
+	return r;
+}
+
+void
+kms_tx_tell(struct kms_tx *tx)
+{
+	const struct kms_row *row;
+	size_t i;
+
+	if (!kms_log_wants(KMS_LOG_INFO))
+		return;
+	for (i = 0; i < tx->n; i++) {
+		row = &tx->change[i].row;
+		if (row->kind == KMS_KIND_AUDIT &&
+		    row->generation == tx->next.generation &&
+		    tell_row(tx, row) != 0)
+			kms_err_clear();
+	}
 }

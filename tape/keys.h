@@ -13,7 +13,8 @@
 struct tape_want {
 	const char *pool; /* writing: the active key of this key group */
 	const struct tape_kad *kad; /* reading: what the tape (or -tag) names */
-	const char *drive, *volume, *medium; /* serial, label, serial */
+	/* Serial; label, else barcode; the tape's own serial. */
+	const char *drive, *volume, *medium;
 };
 
 struct tape_keys {

@@ -450,7 +450,7 @@ cli_main(const struct cli_program *program, int argc, char **argv)
 	int r;
 
 	harden_start(&cli.harden);
-	kms_log_open(program->name, true, false, KMS_LOG_WARN);
+	kms_log_open(program->name, true, true, KMS_LOG_WARN);
 	r = cli_parse(program, argc, argv, &cli, &text);
 	if (r == 0 && text != NULL)
 		fputs(text, stdout);

@@ -86,6 +86,9 @@ bool cli_has(const struct cli *, const char *name);
 
 /* "90d", "12h", "30m", "30s" as seconds; KMS_ERR_USAGE otherwise. */
 int cli_duration(const char *, uint64_t *seconds) KMS_MUST;
+/* "2026-11-24T10:00:00Z", "2026-11-24", or so long ago ("12h"), as
+ * microseconds since 1970; KMS_ERR_USAGE otherwise. */
+int cli_time(const char *, int64_t *us) KMS_MUST;
 /* A decimal number of min..max; KMS_ERR_USAGE otherwise. */
 int cli_number(const char *, uint64_t min, uint64_t max, uint64_t *) KMS_MUST;
 

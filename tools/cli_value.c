@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "tools/cli.h"
 
@@ -55,5 +56,35 @@ cli_duration(const char *s, uint64_t *seconds)
 		return kms_fail(KMS_ERR_USAGE,
 		    "'%s' is not a time such as 90d, 12h, 30m or 30s", s);
 	*seconds = n * unit;
+	return 0;
+}
+
+/* The whole text by that format, in UTC. */
+static bool
+by_format(const char *s, const char *format, int64_t *us)
+{
+	struct tm tm = {0};
+	const char *end = strptime(s, format, &tm);
+
+	if (end == NULL || *end != '\0')
+		return false;
+	*us = (int64_t)timegm(&tm) * 1000000;
+	return true;
+}
+
+int
+cli_time(const char *s, int64_t *us)
+{
+	uint64_t ago;
+
+	if (by_format(s, "%Y-%m-%dT%H:%M:%SZ", us) ||
+	    by_format(s, "%Y-%m-%d", us))
+		return 0;
+	if (cli_duration(s, &ago) != 0)
+		return kms_fail(KMS_ERR_USAGE,
+		    "'%s' is not a time such as 2026-11-24T10:00:00Z, "
+		    "2026-11-24, or 12h (ago)",
+		    s);
+	*us = ((int64_t)time(NULL) - (int64_t)ago) * 1000000;
 	return 0;
 }

@@ -291,9 +291,8 @@ local_get(struct tape_keys *keys, const struct tape_want *want,
 	struct kms_purpose purpose = {
 	    .use = want->pool != NULL ? KMS_USE_WRITE : KMS_USE_READ,
 	    .drive = want->drive,
-	    .volume = want->volume != NULL && want->volume[0] != '\0'
-		? want->volume
-		: want->medium,
+	    .volume = want->volume,
+	    .medium = want->medium,
 	};
 	struct kms_tag tag;
 	int r = 0;

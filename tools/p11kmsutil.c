@@ -1,6 +1,7 @@
 /* p11kmsutil: groups, keys and recovery (what nbkmsutil does). */
 #include <stddef.h>
 
+#include "tools/cmd_audit.h"
 #include "tools/cmd_backup.h"
 #include "tools/cmd_group.h"
 #include "tools/cmd_key.h"
@@ -123,6 +124,23 @@ static const struct cli_option backup[] = {
 	CLI_END
 };
 
+static const struct cli_option audit[] = {
+	CLI_VALUE("since", "T", "from 2026-11-24T10:00:00Z, 2026-11-24, 12h ago"),
+	CLI_VALUE("until", "T", "and before that time"),
+	CLI_VALUE("tag", "T", "about the key of this tag"),
+	CLI_VALUE("actor", "A", "by that one: uid:0, a client, a sudo user"),
+	CLI_FLAG("verify", "shows nothing, proves that nothing was altered"),
+	NOVERBOSE,
+	CLI_END
+};
+static const struct cli_option catalog[] = {
+	CLI_VALUE("tag", "T", "tapes that need the key of this tag"),
+	CLI_VALUE("volume", "V", "keys of this tape: label, barcode or serial"),
+	CLI_VALUE("kgname", "N", "tapes that need a key of this group"),
+	NOVERBOSE,
+	CLI_END
+};
+
 static const struct cli_operation operations[] = {
 	{.name = "createkg", .run = cmd_group_create, .options = createkg,
 	 .help = "makes a key group; for tape: ENCR_ and the pool's name",
@@ -180,6 +198,12 @@ static const struct cli_operation operations[] = {
 	{.name = "unquiescedb", .run = cmd_store_unquiesce,
 	 .options = unquiescedb,
 	 .help = "takes a quiesce back",
+	 LISTS},
+	{.name = "audit", .run = cmd_audit, .options = audit,
+	 .help = "every change and every release, in order",
+	 LISTS},
+	{.name = "catalog", .run = cmd_catalog, .options = catalog,
+	 .help = "which tape needs which key",
 	 LISTS},
 	{.name = NULL}
 };

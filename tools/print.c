@@ -17,8 +17,10 @@ struct print {
 	FILE *text;                   /* the other forms, into bytes */
 	char *bytes;
 	size_t len;
+	FILE *out;
 	bool first_field, first_record;
-	int r; /* sticky */
+	bool streams; /* then record is owned, and root is NULL */
+	int r;        /* sticky */
 };
 
 enum print_form
@@ -38,6 +40,7 @@ print_new(enum print_form form, const char *list, struct print **out)
 	if (p == NULL)
 		return kms_fail(KMS_ERR_MEMORY, "output: %s", strerror(errno));
 	p->form = form;
+	p->out = stdout;
 	p->first_field = p->first_record = true;
 	if (form == PRINT_JSON)
 		p->root = p->record = json_object();
@@ -62,11 +65,84 @@ print_free(struct print **pp)
 		return;
 	if (p->root != NULL)
 		json_decref(p->root);
+	else if (p->record != NULL)
+		json_decref(p->record);
 	if (p->text != NULL)
 		fclose(p->text);
 	free(p->bytes);
 	free(p);
 	*pp = NULL;
+}
+
+/* --- streams ----------------------------------------------------------- */
+
+/* What was collected so far; the next record begins with nothing. */
+static void
+flush_text(struct print *p)
+{
+	if (fflush(p->text) != 0) {
+		p->r = KMS_ERR_MEMORY;
+		return;
+	}
+	(void)fwrite(p->bytes, 1, p->len, p->out);
+	rewind(p->text);
+}
+
+static void
+flush_record(struct print *p)
+{
+	if (p->form != PRINT_JSON) {
+		flush_text(p);
+		return;
+	}
+	if (p->record == NULL)
+		return;
+	if (!p->first_record)
+		fputc(',', p->out);
+	p->first_record = false;
+	(void)json_dumpf(p->record, p->out, JSON_COMPACT);
+	json_decref(p->record);
+	p->record = NULL;
+}
+
+/* The fields of the object itself, and the head of the list: JSON is cut
+ * before its last brace, which comes with print_end. */
+void
+print_stream(struct print *p, const char *name, FILE *out)
+{
+	char *text;
+	size_t len;
+
+	p->out = out;
+	p->streams = true;
+	if (p->form != PRINT_JSON)
+		return;
+	text = json_dumps(p->root, JSON_COMPACT);
+	if (text == NULL) {
+		p->r = KMS_ERR_MEMORY;
+		return;
+	}
+	len = strlen(text) - 1;
+	fprintf(out, "%.*s%s\"%s\":[", (int)len, text, len > 1 ? "," : "",
+	    name);
+	free(text);
+	json_decref(p->root);
+	p->root = p->record = NULL;
+}
+
+static int
+end_stream(struct print *p)
+{
+	if (p->form == PRINT_LINES && !p->first_field)
+		fputc('\n', p->text);
+	flush_record(p);
+	if (p->form == PRINT_JSON)
+		fputs("]}\n", p->out);
+	if (p->r != 0)
+		return kms_fail(p->r, "output: out of memory");
+	if (ferror(p->out))
+		return kms_fail(KMS_ERR_IO, "output: cannot be written");
+	return 0;
 }
 
 static int
@@ -97,7 +173,7 @@ write_out(struct print *p)
 int
 print_end(struct print **pp)
 {
-	int r = write_out(*pp);
+	int r = (*pp)->streams ? end_stream(*pp) : write_out(*pp);
 
 	print_free(pp);
 	return r;
@@ -116,8 +192,12 @@ print_list(struct print *p, const char *name)
 void
 print_record(struct print *p)
 {
+	if (p->streams)
+		flush_record(p);
 	if (p->form == PRINT_JSON) {
 		p->record = json_object();
+		if (p->streams)
+			return;
 		if (json_array_append_new(p->list, p->record) != 0)
 			p->r = KMS_ERR_MEMORY;
 		return;

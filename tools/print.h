@@ -6,6 +6,8 @@
 #ifndef TOOLS_PRINT_H
 #define TOOLS_PRINT_H
 
+#include <stdio.h>
+
 #include "kms/base/sealer.h"
 #include "kms/group.h"
 #include "kms/key.h"
@@ -24,6 +26,13 @@ int print_new(enum print_form, const char *list, struct print **) KMS_MUST;
  * before. print_free drops what was collected. */
 int print_end(struct print **) KMS_MUST;
 void print_free(struct print **);
+
+/*
+ * For lists of any length: from here on each record is written to that file
+ * when the next one begins, and a list of this name follows. No locks are held
+ * by whoever calls; print_end does not close it.
+ */
+void print_stream(struct print *, const char *name, FILE *);
 
 /* From here on records follow, in JSON as an array of this name. */
 void print_list(struct print *, const char *name);

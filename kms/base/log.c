@@ -13,7 +13,7 @@
 static struct {
 	char program[64];
 	bool to_stderr, to_syslog;
-	enum kms_log_level most;
+	enum kms_log_level most, syslog_most;
 } sink = {.to_stderr = true, .most = KMS_LOG_WARN};
 
 static const struct {
@@ -34,6 +34,7 @@ kms_log_open(const char *program, bool to_stderr, bool to_syslog,
 	sink.to_stderr = to_stderr;
 	sink.to_syslog = to_syslog;
 	sink.most = most;
+	sink.syslog_most = most > KMS_LOG_INFO ? most : KMS_LOG_INFO;
 	if (to_syslog)
 		openlog(sink.program, LOG_PID, LOG_DAEMON);
 }
@@ -64,6 +65,40 @@ put_stderr(enum kms_log_level level, const char *text)
 	while (w < 0 && errno == EINTR);
 }
 
+static bool
+wants_stderr(enum kms_log_level level)
+{
+	return sink.to_stderr && level <= sink.most;
+}
+
+static bool
+wants_syslog(enum kms_log_level level)
+{
+	return sink.to_syslog && level <= sink.syslog_most;
+}
+
+bool
+kms_log_wants(enum kms_log_level level)
+{
+	return wants_stderr(level) || wants_syslog(level);
+}
+
+const char *
+kms_log_quote(char *out, size_t cap, const char *text)
+{
+	size_t n = 0;
+
+	out[n++] = '"';
+	for (; *text != '\0' && n + 3 < cap; text++) {
+		if (*text == '"' || *text == '\\')
+			out[n++] = '\\';
+		out[n++] = *text;
+	}
+	out[n++] = '"';
+	out[n] = '\0';
+	return out;
+}
+
 void
 kms_log(enum kms_log_level level, const char *event, const char *fmt, ...)
 {
@@ -71,7 +106,7 @@ kms_log(enum kms_log_level level, const char *event, const char *fmt, ...)
 	char text[LINE_MAX_LEN];
 	va_list ap;
 
-	if (level > sink.most)
+	if (!kms_log_wants(level))
 		return;
 	n = snprintf(text, sizeof(text), "event=%s ", event);
 	if (n < 0 || (size_t)n >= sizeof(text))
@@ -80,9 +115,9 @@ kms_log(enum kms_log_level level, const char *event, const char *fmt, ...)
 	vsnprintf(text + n, sizeof(text) - (size_t)n, fmt, ap);
 	va_end(ap);
 	clean(text);
-	if (sink.to_stderr)
+	if (wants_stderr(level))
 		put_stderr(level, text);
-	if (sink.to_syslog)
+	if (wants_syslog(level))
 		syslog(levels[level].priority, "%s", text);
 	errno = saved;
 }

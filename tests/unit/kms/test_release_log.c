@@ -272,7 +272,7 @@ START_TEST(the_layout_is_the_documented_one)
 	ok(kms_gcm_open(gcm, f + 68, (struct kms_bytes){aad, 56}, f + 80, n,
 	    plain, f + 80 + n));
 	assert_hex(plain, 28,
-	    "01"
+	    "02"
 	    "0000"
 	    "00066116b428a001"
 	    "0000000000000065"
@@ -584,7 +584,7 @@ END_TEST
 
 START_TEST(a_record_of_a_newer_layout_is_never_written_over)
 {
-	uint8_t plain[] = {2, 0, 0, 7}, tag[16], aad[56] = {0};
+	uint8_t plain[] = {3, 0, 0, 7}, tag[16], aad[56] = {0};
 	uint8_t out[4 + 12 + 4 + 16] = {0}, iv[12] = {1};
 
 	append_all(1, 2);
@@ -599,8 +599,8 @@ START_TEST(a_record_of_a_newer_layout_is_never_written_over)
 	memcpy(out + 4, iv, 12);
 	memcpy(out + 20, tag, 16);
 	write_at(head.size, out, sizeof(out));
-	fails(append(3), KMS_ERR_VERSION, "layout 2 is newer");
-	fails(try_open(), KMS_ERR_VERSION, "layout 2 is newer");
+	fails(append(3), KMS_ERR_VERSION, "layout 3 is newer");
+	fails(try_open(), KMS_ERR_VERSION, "layout 3 is newer");
 }
 END_TEST
 
