@@ -10,6 +10,7 @@
 # skips by exit status 77. Failed or skipped: status 1. What a test printed is
 # in BUILD/test/log; of a failed one it is shown.
 #
+# TEST_BASE is where those directories are made, /dev/shm or /tmp.
 # ONLY=WORD runs those with WORD in their name, KIND=unit those of one kind;
 # WRAP is put before a unit program (valgrind); TEST_TIMEOUT is the seconds
 # that one of them may take.
@@ -140,8 +141,28 @@ fi
 	echo "usage: tests/run.sh BUILD..." >&2
 	exit 2
 }
+# Every change is synced many times, and waiting for a disk is most of what the
+# tests would do: they run in memory where there is a gibibyte of it for files
+# and programs may be run from there.
+base() {
+	local free try
+
+	free=$(df --output=avail /dev/shm 2>/dev/null | tail -n 1)
+	if [ "${free:-0}" -gt 1048576 ] && try=$(mktemp /dev/shm/XXXXXX); then
+		printf '#!/bin/sh\n' >"$try"
+		chmod 0700 "$try"
+		if "$try" 2>/dev/null; then
+			rm "$try"
+			echo /dev/shm
+			return
+		fi
+		rm "$try"
+	fi
+	echo /tmp
+}
+
 # A short name: the paths of sockets in it have 107 bytes.
-top=$(mktemp -d /tmp/p11kms.XXXXXX) || exit 1
+top=$(mktemp -d "${TEST_BASE:-$(base)}/p11kms.XXXXXX") || exit 1
 chmod 0711 "$top"
 trap 'rm -rf "$top"' EXIT
 : >"$top/counts"
