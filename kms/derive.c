@@ -394,3 +394,22 @@ kms_derive_group(const struct kms_secret *seed, const struct kms_tag *tag,
 		return r;
 	return finish_again(from_seed(seed, tag, out), out, tag);
 }
+
+/* A B3 tag's salt begins with its group's, 24 bytes before its end. */
+int
+kms_derive_again(const struct kms_secret *phrase, const struct kms_tag *tag,
+    struct kms_secret **out)
+{
+	struct kms_secret *seed = NULL;
+	int r;
+
+	*out = NULL;
+	if (kms_tag_kind(tag) != KMS_TAG_GROUP)
+		return kms_derive_data(phrase, tag, out);
+	r = kms_derive_seed(phrase, tag->b + KMS_TAG_LEN - 24,
+	    kms_tag_cost(tag), &seed);
+	if (r == 0)
+		r = kms_derive_group(seed, tag, out);
+	kms_secret_free(&seed);
+	return r;
+}

@@ -50,4 +50,8 @@ int kms_derive_group_new(const struct kms_secret *seed,
 int kms_derive_group(const struct kms_secret *seed, const struct kms_tag *,
     struct kms_secret **) KMS_MUST;
 
+/* B1 or B3, from the tag and its own or its group's phrase alone. */
+int kms_derive_again(const struct kms_secret *phrase, const struct kms_tag *,
+    struct kms_secret **) KMS_MUST;
+
 #endif

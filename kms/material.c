@@ -145,23 +145,6 @@ kms_material_group(struct kms_store *s, const char *group,
 	return r;
 }
 
-/* Group salt and cost lie in the tag: nothing but it and the phrase. */
-static int
-derive_by_group_phrase(const struct kms_secret *phrase,
-    const struct kms_tag *tag, struct kms_secret **key)
-{
-	struct kms_secret *seed = NULL;
-	int r;
-
-	*key = NULL;
-	r = kms_derive_seed(phrase, tag->b + KMS_TAG_LEN - 24,
-	    kms_tag_cost(tag), &seed);
-	if (r == 0)
-		r = kms_derive_group(seed, tag, key);
-	kms_secret_free(&seed);
-	return r;
-}
-
 int
 kms_material_recover(struct kms_store *s, const struct kms_secret *phrase,
     const struct kms_tag *tag, struct kms_material *m)
@@ -170,12 +153,9 @@ kms_material_recover(struct kms_store *s, const struct kms_secret *phrase,
 	int r;
 
 	*m = (struct kms_material){.tag = *tag, .origin = KMS_ORIGIN_PHRASE};
-	if (kms_tag_kind(tag) == KMS_TAG_GROUP) {
+	if (kms_tag_kind(tag) == KMS_TAG_GROUP)
 		m->origin = KMS_ORIGIN_GROUP;
-		r = derive_by_group_phrase(phrase, tag, &key);
-	} else {
-		r = kms_derive_data(phrase, tag, &key);
-	}
+	r = kms_derive_again(phrase, tag, &key);
 	if (r == 0)
 		r = wrap(s, key, &m->slot, &m->wrapped);
 	kms_secret_free(&key);

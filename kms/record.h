@@ -158,6 +158,7 @@ enum kms_fact_type {
 	KMS_FACT_LOG_RESTART = 2,
 	KMS_FACT_BACKUP = 3,      /* a verified copy; cover.h */
 	KMS_FACT_ATTESTATION = 4, /* the HSM itself was backed up; cover.h */
+	KMS_FACT_DRILL = 5,       /* a phrase was proven right; drill.h */
 };
 struct kms_fact {
 	uint16_t type;

@@ -3,6 +3,7 @@
 
 #include "tools/cmd_audit.h"
 #include "tools/cmd_backup.h"
+#include "tools/cmd_drill.h"
 #include "tools/cmd_group.h"
 #include "tools/cmd_key.h"
 #include "tools/cmd_kit.h"
@@ -89,6 +90,13 @@ static const struct cli_option recoverkey[] = {
 	DESC,
 	CLI_END
 };
+static const struct cli_option recoverydrill[] = {
+	CLI_FLAG("hmk", "the passphrase of the HMK"),
+	CLI_FLAG("kpk", "the passphrase of the KPK"),
+	CLI_VALUE("kgname", "N", "the group's newest passphrase"),
+	CLI_VALUE("keyname", "K", "the passphrase of this key of the group"),
+	CLI_END
+};
 static const struct cli_option recoverykit[] = {
 	CLI_VALUE("path", "F.html", "where to; else to standard output"),
 	CLI_END
@@ -170,6 +178,9 @@ static const struct cli_operation operations[] = {
 	{.name = "recoverykit", .run = cmd_kit_make, .options = recoverykit,
 	 .help = "prints what belongs into the safe, for paper; -json: "
 	     "KIT.json for -recoverkey -list",
+	 LISTS},
+	{.name = "recoverydrill", .run = cmd_drill, .options = recoverydrill,
+	 .help = "proves that passphrases would bring their keys back",
 	 LISTS},
 	{.name = "backup", .run = cmd_backup, .options = backup,
 	 .help = "a verified copy of the store; random keys are served after "
