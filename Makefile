@@ -14,7 +14,8 @@ PKG_BUILD = gcc libc6-dev make pkg-config libp11-dev libp11-kit-dev \
 	libssl-dev libsqlite3-dev libsgutils2-dev libjansson-dev libinih-dev \
 	libqrencode-dev libsystemd-dev
 PKG_TEST  = softhsm2 check openssl mt-st tar strace sg3-utils stenc opensc \
-	libgfshare-bin mandoc groff-base libxml2-utils zbar-tools sqlite3
+	libgfshare-bin mandoc groff-base libxml2-utils zbar-tools sqlite3 \
+	python3-pykmip systemd
 PKG_LINT  = clang clang-format clang-tidy cppcheck shellcheck universal-ctags
 PKG_DEEP  = valgrind libclang-rt-dev
 
