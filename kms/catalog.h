@@ -32,7 +32,8 @@ int kms_catalog_add(struct kms_catalog *, const struct kms_catalog_entry *)
 
 /*
  * Folds the whole release log in; what went to clients and into exports is no
- * tape. *complete is false when an earlier log was lost. Outside of any
+ * tape. *complete is false when an earlier log was lost,
+ * or the store restored. Outside of any
  * transaction. DAMAGED, NOTFOUND as kms_trail_walk: what is good is in.
  */
 int kms_catalog_load(struct kms_catalog *, struct kms_store *,

@@ -150,7 +150,7 @@ kms_gate_delete(struct kms_tx *tx, const struct kms_key *key)
 		return r;
 	return kms_fail(KMS_ERR_GATE,
 	    "key '%s' has been released for writing (or the log that would "
-	    "tell is lost): tapes may need it for ever; delete it with "
+	    "tell is lost or restored): tapes may need it for ever; delete it with "
 	    "-force -reason T only if none do",
 	    key->name);
 }

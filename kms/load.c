@@ -188,7 +188,7 @@ load_row(void *arg, const struct kms_row *row)
 	if (len > l->used)
 		l->used = len;
 	if (row->kind == KMS_KIND_AUDIT)
-		kms_load_note_audit(l->s, l->plain, len);
+		kms_load_note_audit(l->s, row->id, l->plain, len);
 	if (kms_load_wants(row->kind))
 		r = load_record(l, row, len);
 	else

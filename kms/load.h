@@ -50,6 +50,7 @@ bool kms_load_wants(unsigned kind);
 /* Notes what the store itself keeps of a record (the row of the holds). */
 int kms_load_note(struct kms_store *, const struct kms_record *) KMS_MUST;
 /* The same of an audit row, which is not decoded for it. */
-void kms_load_note_audit(struct kms_store *, const void *plain, size_t len);
+void kms_load_note_audit(struct kms_store *, uint64_t id, const void *plain,
+    size_t len);
 
 #endif

@@ -8,6 +8,24 @@ kms_load_wants(unsigned kind)
 	    kind == KMS_KIND_FACT;
 }
 
+/* The store came back, with its own log, an older copy of it or none: nobody
+ * can say what the log of then would tell. */
+static bool
+came_back(unsigned event)
+{
+	return event == KMS_EVENT_STORE_ACCEPT ||
+	    event == KMS_EVENT_STORE_RESTORE ||
+	    event == KMS_EVENT_STORE_REBIND || event == KMS_EVENT_MASTER_RESET;
+}
+
+static void
+note_change(struct kms_store *s, uint64_t id, unsigned event, bool forced)
+{
+	kms_tally_note(&s->tally, event, forced);
+	if (came_back(event) && id > s->log_restart_id)
+		s->log_restart_id = id;
+}
+
 int
 kms_load_note(struct kms_store *s, const struct kms_record *record)
 {
@@ -15,7 +33,7 @@ kms_load_note(struct kms_store *s, const struct kms_record *record)
 	uint64_t younger;
 
 	if (record->kind == KMS_KIND_AUDIT)
-		kms_tally_note(&s->tally, record->u.audit.event,
+		note_change(s, record->id, record->u.audit.event,
 		    record->u.audit.forced);
 	if (record->kind != KMS_KIND_FACT)
 		return 0;
@@ -31,11 +49,12 @@ kms_load_note(struct kms_store *s, const struct kms_record *record)
 }
 
 void
-kms_load_note_audit(struct kms_store *s, const void *plain, size_t len)
+kms_load_note_audit(struct kms_store *s, uint64_t id, const void *plain,
+    size_t len)
 {
 	unsigned event;
 	bool forced;
 
 	if (kms_record_peek_audit(plain, len, &event, &forced))
-		kms_tally_note(&s->tally, event, forced);
+		note_change(s, id, event, forced);
 }

@@ -63,7 +63,7 @@ struct kms_store {
 	struct kms_anchor_view anchor;
 	uint64_t holds_id; /* row of the quiesce holds; 0: none yet */
 	/* Keys of a lower row id count as released: the log that would tell
-	 * was lost. 0: never. */
+	 * was lost, or the store restored. 0: never. */
 	uint64_t log_restart_id;
 	struct kms_cover cover; /* backups, attestation */
 	struct kms_tally tally; /* of the audit rows */

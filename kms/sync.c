@@ -85,7 +85,7 @@ newer_row(void *arg, const struct kms_row *row)
 	} else if (r == 0) {
 		r = put_newer(c->s, row, NULL);
 		if (r == 0 && row->kind == KMS_KIND_AUDIT)
-			kms_load_note_audit(c->s, c->plain, len);
+			kms_load_note_audit(c->s, row->id, c->plain, len);
 	}
 	kms_wipe(c->plain, len);
 	return r;

@@ -122,8 +122,8 @@ load_and_list(struct open *at, struct kms_catalog *catalog,
 		return kms_fail(r, "%s", cause);
 	if (listed == 0 && !complete)
 		fprintf(stderr,
-		    "%s: an earlier release log was lost: what was loaded "
-		    "before that is not here\n",
+		    "%s: a release log was lost, or the store restored: "
+		    "what was loaded before may be missing here\n",
 		    at->cli->program->name);
 	return listed;
 }
