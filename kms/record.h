@@ -87,7 +87,7 @@ void kms_who_decode(struct kms_who *, struct kms_rd *);
 /* Well-formed text in every field. */
 bool kms_who_fits(const struct kms_who *);
 
-/* What is audited; values on disk for ever, names in doc/EVENTS. */
+/* What is audited; values on disk for ever, names in doc/EVENTS.md. */
 #define KMS_EVENT_LIST(X)                          \
 	X(1, STORE_CREATE, "store.create")         \
 	X(2, STORE_ACCEPT, "store.accept-restore") \

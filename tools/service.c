@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -380,7 +381,9 @@ service_run(struct cli *cli)
 	struct service s = {.signals = -1, .token_up = true, .days = -1};
 	int r;
 
-	kms_log_open(cli->program->name, true, false, KMS_LOG_INFO);
+	/* Where standard error is the journal, it has the lines already. */
+	kms_log_open(cli->program->name, true, getenv("JOURNAL_STREAM") == NULL,
+	    KMS_LOG_INFO);
 	r = take_signals(&s);
 	if (r == 0)
 		r = open_service(&s.at, cli);
