@@ -77,7 +77,8 @@ int kms_rows_commit(struct kms_rows *) KMS_MUST;
 /* The disk refused a sync: what this process reads back proves nothing about
  * what is durable, also through another connection. Final. */
 bool kms_rows_sync_failed(const struct kms_rows *);
-/* Ends a read view, rolls a write back. */
+/* Ends a read view, rolls a write back. NULL, after the file could not be
+ * opened again, has nothing to end. */
 void kms_rows_end(struct kms_rows *);
 
 /* Calls back for each row with generation > above (the root's too), in rising

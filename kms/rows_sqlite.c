@@ -315,6 +315,8 @@ kms_rows_sync_failed(const struct kms_rows *rows)
 void
 kms_rows_end(struct kms_rows *rows)
 {
+	if (rows == NULL)
+		return;
 	if (!sqlite3_get_autocommit(rows->db) &&
 	    kms_rows_run(rows, STMT_ROLLBACK, "rollback") != 0)
 		rows->dead = true;
