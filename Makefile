@@ -64,8 +64,8 @@ SRC_preload := $(wildcard tape/virtual/preload*.c)
 SRC_vtape := $(filter-out $(SRC_preload),$(wildcard tape/virtual/*.c))
 MAINS     := p11kms p11kmsutil p11kmsdrive vtaped
 SRC_tools := $(filter-out $(MAINS:%=tools/%.c),$(wildcard tools/*.c))
-# These two are libraries of their own, loaded by tests.
-SRC_tlib  := $(filter-out tests/lib/p11fault.c tests/lib/memscan.c,$(wildcard tests/lib/*.c))
+# These are libraries and a program of their own.
+SRC_tlib  := $(filter-out tests/lib/p11fault.c tests/lib/memscan.c tests/lib/liar.c,$(wildcard tests/lib/*.c))
 
 obj = $(patsubst %.c,$(O)/obj/%.o,$1)
 lib = $(if $(SRC_$1),$(O)/lib$1.a)
@@ -127,6 +127,12 @@ $(O)/test/memscan.so: tests/lib/memscan.c
 	@mkdir -p $(@D)
 	$(SAY) "  LD  $@"
 	$(Q)$(CC) -I. -D_GNU_SOURCE $(WARN) -fPIC -O2 -g -shared -o $@ $< -ldl
+
+# Between p11kmsdrive and vtaped, in tests/cli/lying_drive.sh.
+$(O)/test/liar: $(call obj,tests/lib/liar.c tape/wire.c)
+	@mkdir -p $(@D)
+	$(SAY) "  LD  $@"
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^
 
 $(O)/test/test-hsm: | $(O)/test/p11fault.so
 
@@ -217,7 +223,7 @@ $(O)/bench/bench_open.run: $(O)/bench/bench_open
 # deps, then a new make: what pkg-config said above was said before it.
 AGAIN = $(MAKE) --no-print-directory
 ASAN_BUILD = $(O)/asan
-TESTED = all unit $(O)/test/memscan.so $(FUZZ:%=$(O)/test/replay-%)
+TESTED = all unit $(O)/test/memscan.so $(O)/test/liar $(FUZZ:%=$(O)/test/replay-%)
 
 # (make itself sets LINT to "lint")
 deps:
