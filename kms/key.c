@@ -356,6 +356,8 @@ fill_key(struct kms_tx *tx, const struct kms_key_new *new, uint64_t group,
 	k->wrapped = new->material->wrapped;
 	k->created = kms_tx_time(tx);
 	kms_key_enter_state(tx, k, new->state);
+	if (new->rotating)
+		k->flags |= KMS_KEY_ROTATING;
 	if (new->name == NULL) {
 		r = default_name(tx, group, new->group, k->name);
 	} else {

@@ -23,6 +23,7 @@ struct kms_key_new {
 	const struct kms_material *material;
 	/* KMIP: outside ENCR_ groups an active key leaves others active. */
 	bool keep_others;
+	bool rotating; /* PRELIVE: a rotation of the group will activate it */
 	const uint8_t *attrs; /* KMIP's own; copied */
 	size_t attrs_len;
 };

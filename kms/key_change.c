@@ -10,6 +10,7 @@ kms_key_enter_state(struct kms_tx *tx, struct kms_key *k, enum kms_state state)
 {
 	int64_t now = kms_tx_time(tx);
 
+	k->flags &= ~(uint32_t)KMS_KEY_ROTATING;
 	if (state == KMS_ACTIVE) {
 		k->flags |= KMS_KEY_EVER_ACTIVE;
 		k->deactivated = 0;

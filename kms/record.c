@@ -6,7 +6,8 @@
 #include <time.h>
 
 #define LAYOUT 1u /* first byte of every record */
-#define KEY_FLAGS ((uint32_t)(KMS_KEY_WAIVED | KMS_KEY_EVER_ACTIVE))
+#define KEY_FLAGS \
+	((uint32_t)(KMS_KEY_WAIVED | KMS_KEY_EVER_ACTIVE | KMS_KEY_ROTATING))
 
 const char *
 kms_event_name(unsigned event)

@@ -57,6 +57,8 @@ struct kms_group {
 enum kms_key_flags {
 	KMS_KEY_WAIVED = 1 << 0, /* -allowserve: for ever */
 	KMS_KEY_EVER_ACTIVE = 1 << 1,
+	/* Prelive, made by a rotation of its group that will activate it. */
+	KMS_KEY_ROTATING = 1 << 2,
 };
 
 struct kms_key {

@@ -8,6 +8,7 @@
 #include "tools/cmd_key.h"
 #include "tools/cmd_kit.h"
 #include "tools/cmd_rotate.h"
+#include "tools/cmd_rotatekg.h"
 #include "tools/cmd_store.h"
 
 /* clang-format off */
@@ -88,6 +89,12 @@ static const struct cli_option recoverkey[] = {
 	CLI_ONE_OF(1, "list", "KIT.json", "all keys of a recovery kit: one "
 	    "passphrase for each group, then for each key"),
 	DESC,
+	CLI_END
+};
+static const struct cli_option rotatekg[] = {
+	KGNAME,
+	CLI_VALUE("older_than", "AGE", "only when the active key is so old"),
+	CLI_FLAG("nopphrase", "ask nothing: the group's phrase, else random"),
 	CLI_END
 };
 static const struct cli_option recoverydrill[] = {
@@ -178,6 +185,9 @@ static const struct cli_operation operations[] = {
 	{.name = "recoverykit", .run = cmd_kit_make, .options = recoverykit,
 	 .help = "prints what belongs into the safe, for paper; -json: "
 	     "KIT.json for -recoverkey -list",
+	 LISTS},
+	{.name = "rotatekg", .run = cmd_rotatekg, .options = rotatekg,
+	 .help = "makes the group's next key and activates it",
 	 LISTS},
 	{.name = "recoverydrill", .run = cmd_drill, .options = recoverydrill,
 	 .help = "proves that passphrases would bring their keys back",
