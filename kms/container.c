@@ -96,6 +96,8 @@ encode(const struct kms_container_entry *e, struct kms_secret **out)
 	kms_wr_u8(&wr, (uint8_t)e->origin);
 	kms_wr_u8(&wr, (uint8_t)e->state);
 	kms_wr_u64(&wr, (uint64_t)e->created);
+	kms_wr_u64(&wr, (uint64_t)e->activated);
+	kms_wr_u64(&wr, (uint64_t)e->deactivated);
 	kms_wr_bytes(&wr, kms_secret_bytes(e->key), KMS_KEY_LEN);
 	kms_wr_u32(&wr, (uint32_t)e->attrs_len);
 	kms_wr_bytes(&wr, e->attrs, e->attrs_len);
@@ -164,6 +166,8 @@ decode(const struct kms_secret *s, struct kms_container_entry *e)
 	e->origin = (enum kms_origin)origin;
 	e->state = (enum kms_state)state;
 	e->created = (int64_t)kms_rd_u64(&rd);
+	e->activated = (int64_t)kms_rd_u64(&rd);
+	e->deactivated = (int64_t)kms_rd_u64(&rd);
 	r = kms_secret_new(KMS_KEY_LEN, &e->key);
 	if (r != 0)
 		return r;

@@ -16,7 +16,7 @@ struct kms_container_entry {
 	struct kms_tag tag;
 	enum kms_origin origin;
 	enum kms_state state;
-	int64_t created;
+	int64_t created, activated, deactivated; /* 0: never */
 	uint8_t *attrs; /* opaque (KMIP); borrowed by add, owned after next */
 	size_t attrs_len;
 	struct kms_secret *key; /* borrowed by add, owned after next */

@@ -140,17 +140,21 @@ kms_gate_serve(struct kms_tx *tx, const struct kms_key *key, uint64_t id)
 int
 kms_gate_delete(struct kms_tx *tx, const struct kms_key *key)
 {
-	bool released;
-	int r;
+	bool released = true;
+	int r = 0;
 
 	if (!kms_tx_store(tx)->policy.delete_gate)
 		return 0;
-	r = kms_catalog_released(kms_tx_store(tx), &key->tag, &released);
+	/* Of a key that came from elsewhere no log here can tell. */
+	if ((key->flags & KMS_KEY_ELSEWHERE) == 0)
+		r = kms_catalog_released(kms_tx_store(tx), &key->tag,
+		    &released);
 	if (r != 0 || !released)
 		return r;
 	return kms_fail(KMS_ERR_GATE,
-	    "key '%s' has been released for writing (or the log that would "
-	    "tell is lost or restored): tapes may need it for ever; delete it with "
-	    "-force -reason T only if none do",
+	    "key '%s' has been released for writing, or may have been (it "
+	    "was recovered or imported, or the log that would tell is lost or "
+	    "restored): tapes may need it for ever; delete it with -force "
+	    "-reason T only if none do",
 	    key->name);
 }

@@ -343,6 +343,18 @@ check_material(struct kms_tx *tx, const struct kms_material *m)
 	    "the KPK was rotated while the key was made; try again");
 }
 
+static void
+set_past(struct kms_key *k, const struct kms_key_past *past)
+{
+	if (past->created != 0)
+		k->created = past->created;
+	if (past->activated == 0)
+		return;
+	k->flags |= KMS_KEY_EVER_ACTIVE;
+	k->activated = past->activated;
+	k->deactivated = past->deactivated;
+}
+
 static int
 fill_key(struct kms_tx *tx, const struct kms_key_new *new, uint64_t group,
     struct kms_key *k)
@@ -358,6 +370,10 @@ fill_key(struct kms_tx *tx, const struct kms_key_new *new, uint64_t group,
 	kms_key_enter_state(tx, k, new->state);
 	if (new->rotating)
 		k->flags |= KMS_KEY_ROTATING;
+	if (new->past != NULL)
+		set_past(k, new->past);
+	if (new->past != NULL || new->event == KMS_EVENT_KEY_RECOVER)
+		k->flags |= KMS_KEY_ELSEWHERE;
 	if (new->name == NULL) {
 		r = default_name(tx, group, new->group, k->name);
 	} else {

@@ -14,13 +14,24 @@ struct kms_key_view {
 	struct kms_gate_view gate;
 };
 
+/*
+ * What is known of a key's life before this store held it. Tapes that the
+ * release log here knows nothing of may need such a key, or one recovered: it
+ * is deleted with force alone. Times in microseconds; created 0: now.
+ */
+struct kms_key_past {
+	int64_t created, activated, deactivated;
+};
+
 struct kms_key_new {
 	const char *group;
 	const char *name; /* NULL: GROUP-GENERATION */
 	const char *description;
-	enum kms_state state; /* PRELIVE or ACTIVE; recovered: INACTIVE */
+	/* PRELIVE or ACTIVE; recovered: INACTIVE; imported: any. */
+	enum kms_state state;
 	enum kms_event event; /* KEY_CREATE, KEY_RECOVER, KEY_IMPORT */
 	const struct kms_material *material;
+	const struct kms_key_past *past; /* NULL: born now, or unknown */
 	/* KMIP: outside ENCR_ groups an active key leaves others active. */
 	bool keep_others;
 	bool rotating; /* PRELIVE: a rotation of the group will activate it */

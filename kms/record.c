@@ -7,7 +7,8 @@
 
 #define LAYOUT 1u /* first byte of every record */
 #define KEY_FLAGS \
-	((uint32_t)(KMS_KEY_WAIVED | KMS_KEY_EVER_ACTIVE | KMS_KEY_ROTATING))
+	((uint32_t)(KMS_KEY_WAIVED | KMS_KEY_EVER_ACTIVE | KMS_KEY_ROTATING | \
+	    KMS_KEY_ELSEWHERE))
 
 const char *
 kms_event_name(unsigned event)

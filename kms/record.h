@@ -59,6 +59,8 @@ enum kms_key_flags {
 	KMS_KEY_EVER_ACTIVE = 1 << 1,
 	/* Prelive, made by a rotation of its group that will activate it. */
 	KMS_KEY_ROTATING = 1 << 2,
+	/* Recovered or imported: used before this store held it. */
+	KMS_KEY_ELSEWHERE = 1 << 3,
 };
 
 struct kms_key {

@@ -248,6 +248,23 @@ set_common(struct cli *cli, const struct cli_option *o, const char *value)
 	return 0;
 }
 
+/* The words behind the first, up to the next option. A value behind a '='
+ * stands alone. */
+static void
+take_words(struct cli *cli, const char *const *value, int *at, int argc,
+    char **argv)
+{
+	cli->words = value;
+	cli->nwords = 1;
+	if (*value != argv[*at])
+		return;
+	cli->words = (const char *const *)(argv + *at);
+	while (*at + 1 < argc && !is_dashed(argv[*at + 1])) {
+		++*at;
+		cli->nwords++;
+	}
+}
+
 /* One dashed word and its value; moves *at over a value taken. */
 static int
 parse_option(struct cli *cli, int *at, int argc, char **argv)
@@ -284,6 +301,8 @@ parse_option(struct cli *cli, int *at, int argc, char **argv)
 		return kms_fail(KMS_ERR_USAGE, "option -%s is given twice",
 		    o->name);
 	cli->given[i] = value;
+	if (o->words)
+		take_words(cli, &cli->given[i], at, argc, argv);
 	return 0;
 }
 

@@ -22,13 +22,17 @@ struct cli_option {
 	const char *help;
 	bool required;
 	unsigned one_of; /* not 0: exactly one option of this number is given */
+	bool words; /* one value or more; one such option in a table at most */
 };
 
-#define CLI_FLAG(name, help) {name, NULL, help, false, 0}
-#define CLI_VALUE(name, value, help) {name, value, help, false, 0}
-#define CLI_REQUIRED(name, value, help) {name, value, help, true, 0}
-#define CLI_ONE_OF(no, name, value, help) {name, value, help, false, no}
-#define CLI_END {NULL, NULL, NULL, false, 0}
+/* clang-format off */
+#define CLI_FLAG(name, help) {name, NULL, help, false, 0, false}
+#define CLI_VALUE(name, value, help) {name, value, help, false, 0, false}
+#define CLI_WORDS(name, value, help) {name, value, help, false, 0, true}
+#define CLI_REQUIRED(name, value, help) {name, value, help, true, 0, false}
+#define CLI_ONE_OF(no, name, value, help) {name, value, help, false, no, false}
+#define CLI_END {NULL, NULL, NULL, false, 0, false}
+/* clang-format on */
 
 struct cli;
 
@@ -36,9 +40,9 @@ struct cli_operation {
 	const char *name, *help;
 	const struct cli_option *options; /* ends with a NULL name */
 	int (*run)(struct cli *);
-	bool json;    /* lists or reports: takes -json */
-	bool command; /* takes -- CMD ARG… */
-	int own_base; /* added to the exit status of our own failures */
+	bool json;         /* lists or reports: takes -json */
+	bool command;      /* takes -- CMD ARG… */
+	int own_base;      /* added to the exit status of our own failures */
 	const char *value; /* what help calls its own value; NULL: none */
 };
 
@@ -58,9 +62,12 @@ struct cli {
 	bool json, config_given;
 	unsigned wait_ms;
 	char **command; /* NULL-terminated words behind -- */
-	int status;     /* set by an operation that ends with another's status */
+	int status; /* set by an operation that ends with another's status */
 	struct harden harden;
 	const char *given[CLI_OPTIONS_MAX]; /* "" for a flag; else NULL */
+	/* Of the option that takes words: all of them, up to the next option. */
+	const char *const *words;
+	size_t nwords;
 };
 
 /* main of every program: hardens, parses, runs, prints the one error line. */

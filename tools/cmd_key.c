@@ -8,6 +8,7 @@
 #include "kms/key.h"
 #include "kms/material.h"
 #include "tools/cmd_kit.h"
+#include "tools/cmd_transfer.h"
 #include "tools/open.h"
 #include "tools/print.h"
 
@@ -23,12 +24,16 @@ ask_phrase(const struct prompt_ask *ask, struct kms_secret **phrase)
 	return r;
 }
 
-static int
-show(const struct cli *cli, const struct kms_key_view *view)
+int
+cmd_key_show(const struct cli *cli, const struct kms_key_view *view, bool held)
 {
 	struct print *p = NULL;
 	int r = print_new(print_form(cli), "keys", &p);
 
+	if (held)
+		fprintf(stderr,
+		    "%s: this key is held already; nothing was changed\n",
+		    cli->program->name);
 	if (r == 0)
 		r = print_key(p, view);
 	if (r == 0)
@@ -89,12 +94,7 @@ add(struct open *at, const struct kms_key_new *key)
 	if (r == 0 && !held)
 		r = kms_tx_commit(&tx);
 	kms_tx_abort(&tx);
-	if (r == 0 && held)
-		fprintf(stderr,
-		    "%s: this key is held already; nothing was "
-		    "changed\n",
-		    at->cli->program->name);
-	return r == 0 ? show(at->cli, &view) : r;
+	return r == 0 ? cmd_key_show(at->cli, &view, held) : r;
 }
 
 int
@@ -156,6 +156,9 @@ recover_one(struct cli *cli)
 	bool has_phrase;
 	int r;
 
+	if (!cli_has(cli, "tag"))
+		return kms_fail(KMS_ERR_USAGE,
+		    "-recoverkey needs one of -tag, -list, -from");
 	r = kms_name_check("key name", key.name);
 	if (r == 0)
 		r = kms_tag_parse(&tag, cli_value(cli, "tag"));
@@ -186,14 +189,18 @@ cmd_key_recover(struct cli *cli)
 
 	if (list &&
 	    (cli_has(cli, "kgname") || cli_has(cli, "keyname") ||
-		cli_has(cli, "desc")))
+		cli_has(cli, "desc") || cli_has(cli, "tag") ||
+		cli_has(cli, "from")))
 		return kms_fail(KMS_ERR_USAGE,
 		    "-list names its keys and groups itself; leave out "
-		    "-kgname, -keyname and -desc");
+		    "-kgname, -keyname, -tag, -desc and -from");
 	if (!list && (!cli_has(cli, "kgname") || !cli_has(cli, "keyname")))
 		return kms_fail(KMS_ERR_USAGE,
 		    "-recoverkey needs -kgname and -keyname");
-	return list ? cmd_kit_recover(cli) : recover_one(cli);
+	if (list)
+		return cmd_kit_recover(cli);
+	return cli_has(cli, "from") ? cmd_transfer_recover(cli)
+				    : recover_one(cli);
 }
 
 /* What -modifykey asks for; KMS_ERR_USAGE when that is nothing. */
@@ -255,7 +262,7 @@ cmd_key_modify(struct cli *cli)
 	if (r == 0)
 		r = kms_tx_commit(&tx);
 	if (r == 0)
-		r = show(cli, &view);
+		r = cmd_key_show(cli, &view, false);
 	kms_tx_abort(&tx);
 	open_close(&at);
 	return r;

@@ -10,6 +10,7 @@
 #include "tools/cmd_rotate.h"
 #include "tools/cmd_rotatekg.h"
 #include "tools/cmd_store.h"
+#include "tools/cmd_transfer.h"
 
 /* clang-format off */
 #define KGNAME    CLI_REQUIRED("kgname", "N", "the key group")
@@ -85,10 +86,35 @@ static const struct cli_option listkeys[] = {
 static const struct cli_option recoverkey[] = {
 	CLI_VALUE("kgname", "N", "the key group"),
 	CLI_VALUE("keyname", "K", "what the key is called in it"),
-	CLI_ONE_OF(1, "tag", "T", "its tag; blanks, dashes, either case"),
-	CLI_ONE_OF(1, "list", "KIT.json", "all keys of a recovery kit: one "
+	CLI_VALUE("tag", "T", "its tag; blanks, dashes, either case"),
+	CLI_VALUE("list", "KIT.json", "all keys of a recovery kit: one "
 	    "passphrase for each group, then for each key"),
 	DESC,
+	CLI_VALUE("from", "BACKUP", "out of this backup: by -tag, else by name"),
+	CLI_END
+};
+static const struct cli_option importkey[] = {
+	KGNAME,
+	KEYNAME,
+	CLI_REQUIRED("keyfile", "F", "stenc's: a line of hex, a line of "
+	    "descriptor"),
+	CLI_VALUE("tag", "HEX", "what the tape carries; else the descriptor"),
+	DESC,
+	CLI_END
+};
+static const struct cli_option export[] = {
+	CLI_REQUIRED("path", "F", "the container to be made"),
+	CLI_WORDS("key_groups", "A", "whole groups, one or more; else all keys"),
+	CLI_VALUE("key_file", "F", "keys, one GROUP/KEY on a line"),
+	CLI_END
+};
+static const struct cli_option import[] = {
+	CLI_REQUIRED("path", "F", "the container"),
+	CLI_FLAG("preserve_kgname", "keep the groups' names; else "
+	    "GROUP_TIMESTAMP"),
+	CLI_FLAG("merge", "into groups of these names, where they are there"),
+	CLI_VALUE("desc", "T", "a description for the groups made"),
+	CLI_FLAG("preview", "show what it would do, change nothing"),
 	CLI_END
 };
 static const struct cli_option rotatekg[] = {
@@ -191,6 +217,16 @@ static const struct cli_operation operations[] = {
 	 LISTS},
 	{.name = "recoverydrill", .run = cmd_drill, .options = recoverydrill,
 	 .help = "proves that passphrases would bring their keys back",
+	 LISTS},
+	{.name = "importkey", .run = cmd_transfer_import_key,
+	 .options = importkey,
+	 .help = "brings in a foreign key, to read tapes written with it",
+	 LISTS},
+	{.name = "export", .run = cmd_transfer_export, .options = export,
+	 .help = "keys into a container that opens with its passphrase alone",
+	 LISTS},
+	{.name = "import", .run = cmd_transfer_import, .options = import,
+	 .help = "keys out of a container; all of them or none",
 	 LISTS},
 	{.name = "backup", .run = cmd_backup, .options = backup,
 	 .help = "a verified copy of the store; random keys are served after "

@@ -24,6 +24,8 @@ entry(struct kms_container_entry *e, unsigned i)
 	e->origin = KMS_ORIGIN_IMPORT;
 	e->state = KMS_INACTIVE;
 	e->created = 1234567890 + i;
+	e->activated = e->created + 10;
+	e->deactivated = e->created + 20;
 	if (i == 1) {
 		e->attrs = attrs;
 		e->attrs_len = sizeof(attrs);
@@ -72,6 +74,8 @@ read_container(const char *path, const char *text, unsigned *n)
 		ck_assert(kms_secret_equal(e.key, want.key));
 		ck_assert_uint_eq(e.attrs_len, want.attrs_len);
 		ck_assert_int_eq(e.created, want.created);
+		ck_assert_int_eq(e.activated, want.activated);
+		ck_assert_int_eq(e.deactivated, want.deactivated);
 		kms_secret_free(&want.key);
 		kms_container_entry_clear(&e);
 		++*n;

@@ -216,7 +216,7 @@ START_TEST(fields_out_of_bounds_are_not_written)
 	refuse(KMS_KIND_KEY);
 	rec.u.key.origin = (enum kms_origin)5;
 	refuse(KMS_KIND_KEY);
-	rec.u.key.flags = 4;
+	rec.u.key.flags = 16;
 	refuse(KMS_KIND_KEY);
 	rec.u.key.wrapped.len = 0;
 	refuse(KMS_KIND_KEY);
