@@ -215,6 +215,16 @@ $(O)/bench/bench_create.run: $(O)/bench/bench_create
 	@mkdir -p $(BENCH_DIR)
 	@$(call BENCH_TOKEN,create) && $< $(BENCH_DIR)/create
 
+# the least program that bench_cold compares with: libc alone
+$(O)/bench/cold_floor: bench/floor/cold.c
+	@mkdir -p $(@D)
+	$(SAY) "  LD  $@"
+	$(Q)$(CC) -I. -D_GNU_SOURCE $(WARN) $(PC_CFLAGS) -O2 -o $@ $< -ldl
+
+$(O)/bench/bench_cold.run: $(O)/bench/bench_cold $(O)/bench/cold_floor $(O)/bin/p11kmsutil
+	@mkdir -p $(BENCH_DIR)
+	@$(call BENCH_TOKEN,cold) && $< $(O)/bin/p11kmsutil $(O)/bench/cold_floor $(BENCH_DIR)/cold
+
 $(O)/bench/bench_open: $(call obj,$(SRC_tlib))
 $(O)/bench/bench_open.run: $(O)/bench/bench_open
 	@mkdir -p $(BENCH_DIR)

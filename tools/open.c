@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "kms/key.h"
-#include "kms/kmip/server.h"
 #include "kms/release.h"
 
 #define SECRET_HEAP (256u * 1024)
@@ -72,16 +71,16 @@ open_servers(const struct open *at)
 }
 
 int
-open_service(struct open *at, const struct cli *cli)
+open_service(struct open *at, const struct cli *cli,
+    size_t (*heap)(unsigned workers))
 {
 	int r = load_config(at, cli);
 
 	if (r == 0)
 		r = config_check_store(at->config);
-	return r != 0
-	    ? r
-	    : kms_secret_init(kmip_server_heap(at->config->server.workers),
-		  at->config->memory_lock);
+	return r != 0 ? r
+		      : kms_secret_init(heap(at->config->server.workers),
+			    at->config->memory_lock);
 }
 
 int

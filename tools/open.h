@@ -32,8 +32,11 @@ int open_config(struct open *, const struct cli *) KMS_MUST;
 int open_drive_host(struct open *, const struct cli *) KMS_MUST;
 /* The servers in force: -server, else [drive] servers; NULL: the local store. */
 const char *open_servers(const struct open *);
-/* As open_config, with a heap for the service's workers. */
-int open_service(struct open *, const struct cli *) KMS_MUST;
+/* As open_config, with a heap for the service's workers: so large as heap says
+ * for their number (asked through a pointer, so that the other programs need
+ * not load what serves connections). */
+int open_service(struct open *, const struct cli *,
+    size_t (*heap)(unsigned workers)) KMS_MUST;
 /* As open_config; where no configuration was named and the default one is not
  * there, its defaults count and open->config stays NULL. */
 int open_memory(struct open *, const struct cli *) KMS_MUST;

@@ -386,7 +386,7 @@ service_run(struct cli *cli)
 	    KMS_LOG_INFO);
 	r = take_signals(&s);
 	if (r == 0)
-		r = open_service(&s.at, cli);
+		r = open_service(&s.at, cli, kmip_server_heap);
 	if (r == 0)
 		r = open_rest(&s.at);
 	if (r == 0)
