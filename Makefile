@@ -316,7 +316,7 @@ install: all
 		$(INSTALL) -m 644 "$${f%%:*}" "$(DESTDIR)$${f#*:}"; done
 	@set -e; for f in $(UNITS_OF_SYSTEMD); do \
 		$(INSTALL) -d -m 755 $(DESTDIR)$(systemddir)/systemd/system; \
-		sed 's|@sbindir@|$(sbindir)|g' $$f \
+		sed 's|/usr/bin/p11kms|$(sbindir)/p11kms|' $$f \
 			>$(DESTDIR)$(systemddir)/systemd/system/$${f##*/}; \
 		chmod 644 $(DESTDIR)$(systemddir)/systemd/system/$${f##*/}; done
 

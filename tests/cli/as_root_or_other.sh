@@ -51,6 +51,23 @@ same "$(printf '%s\n' "$out" | wc -l)" 3
 [ -z "$(find "$open/store" "$open/token" ! -uid 65534)" ] ||
 	fail "root left $(find "$open/store" "$open/token" ! -uid 65534)"
 
+echo "# who did it is on record: the user, and who became it by sudo"
+did() {
+	want 0 p11kmsutil -audit -json
+	printf '%s\n' "$out" | tr '{' '\n' | grep "\"group\":\"$1\"" |
+		grep group.create >"$dir/did"
+	out=$(cat "$dir/did")
+	grep -q "\"actor\":\"$2" "$dir/did" || fail "$1 was not made by $2"
+}
+did ENCR_b uid:65534
+did ENCR_c uid:0
+want 0 env SUDO_USER=alice SUDO_UID=1000 p11kmsutil -createkg -kgname ENCR_s
+did ENCR_s uid:0
+prints alice
+want 0 env SUDO_USER=alice p11kmsutil -deletekg -kgname ENCR_s
+[ -z "$(find "$open/store" "$open/token" ! -uid 65534)" ] ||
+	fail "root left $(find "$open/store" "$open/token" ! -uid 65534)"
+
 echo "# created by root in nobody's directory"
 rm "$open/store/"kms.*
 create_lines

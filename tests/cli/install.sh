@@ -22,7 +22,11 @@ for file in sbin/p11kms sbin/p11kmsutil sbin/p11kmsdrive bin/vtaped \
 done
 [ -z "$(find "$root" -type f -perm /022)" ] || fail 'others may write'
 [ -z "$(find "$root/sbin" -type f ! -perm -555)" ] || fail 'a program is not for all'
-! grep -rq '@sbindir@' "$root/lib" || fail 'a unit does not know its program'
+grep -rh '^ExecStart=' "$root/lib/systemd" |
+	sed 's/[^=]*=//; s/ .*//' >"$dir/started"
+while read -r program; do
+	[ -x "$dir/root$program" ] || fail "$program, which a unit starts, is not there"
+done <"$dir/started"
 
 echo "# a key's round trip with what was installed"
 PATH=$root/sbin:$root/bin:${PATH#"$bin:"}
