@@ -308,7 +308,7 @@ UNITS_OF_SYSTEMD := $(wildcard packaging/*.service packaging/*.socket packaging/
 
 install: all
 	@$(INSTALL) -d -m 755 $(DESTDIR)$(sbindir) $(DESTDIR)$(bindir) $(DESTDIR)$(libdir)/p11kms
-	@$(INSTALL) -m 755 $(filter-out %/vtaped,$(ALL_MAINS)) $(DESTDIR)$(sbindir)
+	@$(INSTALL) -m 755 $(filter-out %/vtaped,$(ALL_MAINS)) packaging/p11kms-changer $(DESTDIR)$(sbindir)
 	@$(INSTALL) -m 755 $(O)/bin/vtaped $(DESTDIR)$(bindir)
 	@$(INSTALL) -m 644 $(PRELOAD) $(DESTDIR)$(libdir)/p11kms
 	@set -e; for f in $(INSTALLED); do \
@@ -322,7 +322,7 @@ install: all
 
 uninstall:
 	@rm -f $(ALL_MAINS:$(O)/bin/%=$(DESTDIR)$(sbindir)/%) $(DESTDIR)$(bindir)/vtaped \
-		$(foreach f,$(INSTALLED),$(DESTDIR)$(lastword $(subst :, ,$f))) \
+		$(DESTDIR)$(sbindir)/p11kms-changer $(foreach f,$(INSTALLED),$(DESTDIR)$(lastword $(subst :, ,$f))) \
 		$(UNITS_OF_SYSTEMD:packaging/%=$(DESTDIR)$(systemddir)/systemd/system/%)
 	@rm -rf $(DESTDIR)$(libdir)/p11kms $(DESTDIR)$(docdir)
 

@@ -13,7 +13,7 @@ make_it() {
 }
 make_it install
 root=$dir/root/usr
-for file in sbin/p11kms sbin/p11kmsutil sbin/p11kmsdrive bin/vtaped \
+for file in sbin/p11kms sbin/p11kmsutil sbin/p11kmsdrive sbin/p11kms-changer bin/vtaped \
 	lib/p11kms/libvtape-preload.so lib/sysusers.d/p11kms.conf \
 	lib/tmpfiles.d/p11kms.conf share/man/man8/p11kms.8 \
 	share/man/man5/p11kms.conf.5 share/man/man7/p11kms-recovery.7 \

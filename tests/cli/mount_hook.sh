@@ -1,0 +1,89 @@
+#!/bin/bash
+# The changer command for Bareos and Bacula, with a changer of two cartridges:
+# what is written is encrypted, what is read gets its own key, no tape ends
+# under two keys, and no key stays in the drive.
+# shellcheck source=tests/cli/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+new_store
+want 0 p11kmsutil -createkg -kgname ENCR_a
+new_key ENCR_a k1 -activate
+first=$(field tag)
+new_drive
+want 0 vtaped -create -cartridge "$dir/B.cart" -barcode B00002L8
+
+# The site's changer: slot 1 and 2 are cartridges.
+cat >"$dir/changer" <<-END
+	#!/bin/sh
+	echo "\$*" >>"$dir/calls"
+	case \$2 in
+	load) vtaped -insert -cartridge "$dir/\$3.cart" -drive "$dir/drive" ;;
+	unload) vtaped -eject -drive "$dir/drive" ;;
+	slots) echo 2 ;;
+	esac
+END
+chmod +x "$dir/changer"
+export P11KMS_CHANGER=$dir/changer
+want 0 vtaped -eject -drive "$dir/drive"
+hook() { # POOL OPERATION SLOT [VOLUME]
+	local pool=$1
+
+	shift
+	"$top/packaging/p11kms-changer" "$pool" /dev/sg9 "$1" "$2" "$drive" 0 \
+		${3+"$3"}
+}
+loaded() {
+	want 0 p11kmsdrive -status -drive "$drive" -json
+	same "$(field loaded)" "$1"
+}
+say() {
+	on_tape mt -f /dev/nst9 rewind
+	echo "$1" | on_tape dd of=/dev/nst9 bs=10240 conv=sync status=none
+}
+hear() {
+	on_tape mt -f /dev/nst9 rewind
+	on_tape dd if=/dev/nst9 bs=10240 count=1 status=none | tr -d '\0'
+}
+
+want 0 hook ENCR_a slots ''
+same "$out" 2
+want 0 hook ENCR_a load A VOL1
+loaded true
+say 'the first archive'
+same "$(hear)" 'the first archive'
+! grep -aq 'the first archive' "$dir/A.cart" || fail "it is in clear on tape"
+want 0 hook ENCR_a unload A VOL1
+loaded false
+
+echo "# the same tape, the same key: goes on"
+want 0 hook ENCR_a load A VOL1
+want 0 hook ENCR_a unload A VOL1
+
+echo "# after the next key: another tape is written, the old one is only read"
+new_key ENCR_a k2 -activate
+second=$(field tag)
+want 0 hook ENCR_a load B VOL2
+say 'the second archive'
+want 0 hook ENCR_a unload B VOL2
+want 1 hook ENCR_a load A VOL1
+says VOL1 "$first" 'mark it Used'
+loaded false
+want 0 hook ENCR_a unload A VOL1
+want 0 hook -read load A VOL1
+same "$(hear)" 'the first archive'
+want 0 p11kmsdrive -status -drive "$drive" -json
+same "$(field encryption)" off 'a device for restores encrypts nothing'
+want 0 hook -read unload A VOL1
+
+echo "# the catalog knows both"
+want 0 p11kmsutil -catalog -volume VOL1 -json
+same "$(field tag)" "$first"
+want 0 p11kmsutil -catalog -tag "$second" -json
+same "$(field volume)" VOL2
+
+echo "# no key, no tape"
+want 1 hook ENCR_none load B VOL2
+loaded false
+want 3 hook ENCR_a load C VOL3
+want 1 "$top/packaging/p11kms-changer" ENCR_a load
+says usage
