@@ -82,7 +82,7 @@ main(int argc, char **argv)
 	static char op[] = "-listkeys", option[] = "-config";
 	static char module[] = "/usr/lib/softhsm/libsofthsm2.so";
 	static char label[] = "p11kms";
-	char config[1024], pin[1024];
+	static char config[1024], pin[1024];
 	char *const ours[] = {argv[1], option, config, op, NULL};
 	char *const least[] = {argv[2], module, label, pin, NULL};
 	struct bench_result cpu = {.what = "cold -listkeys, processor",
