@@ -155,7 +155,8 @@ fold(void *catalog, const struct kms_release_entry *release)
 	    .first = release->time,
 	    .last = release->time,
 	    .loads = 1,
-	    .written = release->use == KMS_USE_WRITE};
+	    .written = release->use == KMS_USE_WRITE ||
+		release->use == KMS_USE_NOTE};
 
 	if (release->drive[0] == '\0' && release->volume[0] == '\0' &&
 	    release->medium[0] == '\0')

@@ -7,6 +7,7 @@
 #include "kms/gate.h"
 #include "kms/logbook.h"
 #include "kms/sync.h"
+#include "kms/tx_impl.h"
 
 /* A release under way: what is asked for, and what was found. */
 struct release {
@@ -82,6 +83,7 @@ check_state(const struct release *rel)
 		fits = kms_state_decrypts(state) || state == KMS_PRELIVE;
 		break;
 	case KMS_USE_EXPORT:
+	case KMS_USE_NOTE:
 		fits = true;
 		break;
 	}
@@ -337,6 +339,21 @@ kms_release_active(struct kms_store *s, const struct kms_actor *actor,
 	struct release rel = {.s = s, .actor = actor, .purpose = purpose};
 
 	return release(&rel, NULL, group, tag, key);
+}
+
+int
+kms_release_note(struct kms_tx *tx, const struct kms_tag *tag,
+    const struct kms_purpose *purpose)
+{
+	struct release rel = {.s = tx->store,
+	    .actor = tx->actor,
+	    .purpose = purpose};
+	int r;
+
+	r = find_tag(&rel, tag);
+	if (r == 0)
+		r = check_actor(&rel);
+	return r == 0 ? record_release(&rel) : r;
 }
 
 int

@@ -26,6 +26,12 @@ int kms_release(struct kms_store *, const struct kms_actor *,
 int kms_release_active(struct kms_store *, const struct kms_actor *,
     const char *group, const struct kms_purpose *, struct kms_tag *,
     struct kms_secret **) KMS_MUST;
+/*
+ * No release: the actor tells which tape it wrote with a key that it had
+ * before. Recorded for the catalog, inside the transaction. NOTFOUND, DENIED.
+ */
+int kms_release_note(struct kms_tx *, const struct kms_tag *,
+    const struct kms_purpose *) KMS_MUST;
 /* Below the log: look-up, row check, unwrap. For kms_release and for the
  * bench that measures it; the product calls only the two above. */
 int kms_release_fetch(struct kms_store *, const struct kms_tag *,

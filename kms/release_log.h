@@ -20,8 +20,9 @@ enum kms_use {
 	KMS_USE_READ = 2,   /* a drive will decrypt: active or inactive */
 	KMS_USE_CLIENT = 3, /* KMIP Get */
 	KMS_USE_EXPORT = 4, /* any state, no serve gate */
+	KMS_USE_NOTE = 5,   /* not a release: a client tells of a tape it wrote */
 };
-/* "write", "read", "client", "export"; "?" for another value. */
+/* "write", "read", "client", "export", "note"; "?" for another value. */
 const char *kms_use_name(unsigned);
 
 struct kms_release_entry {

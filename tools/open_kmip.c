@@ -59,18 +59,20 @@ static void
 note_volume(struct kmip_client *c, const struct kmip_client_key *key,
     const struct tape_want *want)
 {
-	const char *volume = want->volume != NULL && want->volume[0] != '\0'
-	    ? want->volume
-	    : want->medium;
+	const struct kmip_client_note note = {.volume = want->volume,
+	    .medium = want->medium,
+	    .drive = want->drive};
+	bool known = (want->volume != NULL && want->volume[0] != '\0') ||
+	    (want->medium != NULL && want->medium[0] != '\0');
 	int r;
 
-	if (volume == NULL || volume[0] == '\0')
+	if (!known)
 		return;
-	r = kmip_client_note(c, key->uid, volume,
-	    want->drive != NULL && want->drive[0] != '\0' ? want->drive : "-");
+	r = kmip_client_tell(c, key->uid, &note);
 	if (r != 0)
 		kms_log(KMS_LOG_WARN, "drive.volume_not_noted",
-		    "volume=%s reason=\"%s\"", volume, kms_err_cause(r));
+		    "volume=\"%s\" reason=\"%s\"",
+		    note.volume != NULL ? note.volume : "", kms_err_cause(r));
 }
 
 static int

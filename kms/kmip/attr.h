@@ -11,6 +11,7 @@
 #define KMIP_ATTR_NAME_MAX 255u
 #define KMIP_ATTR_VALUE_MAX 8192u
 #define KMIP_ATTRS_MAX 256u /* stored with one object */
+#define KMIP_NOTE "x-p11kms-volume" /* a tape that a client wrote: op_note */
 
 /* What a client may do; nothing: the server's own. */
 enum kmip_attr_flags {

@@ -55,10 +55,16 @@ int kmip_client_active(struct kmip_client *, const char *group,
 /* The key that a tape names. NOTFOUND. */
 int kmip_client_by_tag(struct kmip_client *, const struct kms_tag *,
     struct kmip_client_key *) KMS_MUST;
-/* Tells the server where its key was used: attribute x-p11kms-volume,
- * "VOLUME DRIVE TIME". */
-int kmip_client_note(struct kmip_client *, const char *uid, const char *volume,
-    const char *drive) KMS_MUST;
+/* Where a key was used to write: the tape's label and own serial, the drive's
+ * serial; "" what is not known. */
+struct kmip_client_note {
+	const char *volume, *medium, *drive;
+};
+/* Tells the server: Add Attribute x-p11kms-volume, a text of volume, medium,
+ * drive and time with ';' between, "-" for what is not known. USAGE: a ';' in
+ * one of them. */
+int kmip_client_tell(struct kmip_client *, const char *uid,
+    const struct kmip_client_note *) KMS_MUST;
 
 /*
  * Identifier ⇄ tag: a UUID is its 16 bytes, hex of up to 32 bytes those

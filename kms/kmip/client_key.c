@@ -11,8 +11,8 @@
 
 #define TAG(id) KMIP_TAG_##id
 #define MINOR 2u /* KMIP 1.2: what servers in the field have */
-#define NOTE_ATTRIBUTE "x-p11kms-volume"
 #define UUID_TEXT 36u
+#define NOTE_MAX 256u
 
 void
 kmip_client_key_clear(struct kmip_client_key *key)
@@ -303,24 +303,42 @@ kmip_client_by_tag(struct kmip_client *c, const struct kms_tag *tag,
 	return r;
 }
 
+static int
+put_field(char *text, size_t cap, const char *field)
+{
+	size_t used = strlen(text);
+	int n;
+
+	if (field == NULL || field[0] == '\0')
+		field = "-";
+	n = snprintf(text + used, cap - used, "%s;", field);
+	if (strchr(field, ';') == NULL && n > 0 && (size_t)n < cap - used)
+		return 0;
+	return kms_fail(KMS_ERR_USAGE, "volume or drive: too long, or a ';'");
+}
+
 int
-kmip_client_note(struct kmip_client *c, const char *uid, const char *volume,
-    const char *drive)
+kmip_client_tell(struct kmip_client *c, const char *uid,
+    const struct kmip_client_note *note)
 {
 	struct talk *t = NULL;
-	char when[KMS_TIME_TEXT], text[512];
-	int n, r;
+	char when[KMS_TIME_TEXT], text[NOTE_MAX] = "";
+	int r;
 
+	r = put_field(text, sizeof(text), note->volume);
+	if (r == 0)
+		r = put_field(text, sizeof(text), note->medium);
+	if (r == 0)
+		r = put_field(text, sizeof(text), note->drive);
+	if (r != 0)
+		return r;
 	kms_time_text((int64_t)time(NULL) * 1000000, when);
-	n = snprintf(text, sizeof(text), "%s %s %s", volume, drive, when);
-	if (n < 0 || (size_t)n >= sizeof(text))
-		return kms_fail(KMS_ERR_USAGE,
-		    "volume or drive: over %zu bytes", sizeof(text));
+	(void)strncat(text, when, sizeof(text) - strlen(text) - 1);
 	r = talk_new(&t);
 	if (r != 0)
 		return r;
 	kmip_ttlv_put_text(&t->payload[0], TAG(UNIQUE_IDENTIFIER), uid);
-	kmip_attr_put_custom(&t->payload[0], NOTE_ATTRIBUTE, text);
+	kmip_attr_put_custom(&t->payload[0], KMIP_NOTE, text);
 	r = talk_send(c, t, KMIP_OP_ADD_ATTRIBUTE, 0);
 	if (r == 0)
 		r = kmip_client_check(c, &t->res, 0);

@@ -339,6 +339,10 @@ kmip_op_add_attribute(struct kmip_batch *b, struct kmip_work *w)
 		    "Attribute Index: the service gives it to a new one");
 	if (r != 0)
 		goto out;
+	if (kmip_attr_named(&c.attr, KMIP_NOTE)) {
+		r = kmip_op_note(b, &c.view, &c.attr.value);
+		goto out;
+	}
 	switch (c.attr.def->tag) {
 	case TAG(ACTIVATION_DATE):
 	case TAG(DEACTIVATION_DATE):

@@ -55,6 +55,9 @@ clear_drive() {
 load media01 0 -kgname ENCR_a -volume V00001
 same "$(field tag)" "$tag1"
 clear_drive
+want 0 p11kmsutil -catalog -volume V00001 -json
+same "$(field tag)" "$tag1" "the master does not know of the tape"
+same "$(field written)" true
 load media01 0 -tag "$tag1"
 clear_drive
 P11KMS_CONFIG=$dir/media01.conf want 2 p11kmsutil -listkeys

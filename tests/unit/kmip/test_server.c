@@ -15,6 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "kms/catalog.h"
 #include "kms/kmip/client.h"
 #include "kms/kmip/server.h"
 
@@ -143,6 +144,38 @@ is_closed(int fd, int ms)
 	}
 }
 
+struct wanted_tape {
+	const char *volume, *drive;
+	bool found;
+};
+
+static int
+look_at_tape(void *ctx, const struct kms_catalog_entry *e)
+{
+	struct wanted_tape *want = ctx;
+
+	if (e->written && strcmp(e->volume, want->volume) == 0 &&
+	    strcmp(e->drive, want->drive) == 0)
+		want->found = true;
+	return 0;
+}
+
+static bool
+catalog_has(struct world *w, const struct kms_tag *tag, const char *volume,
+    const char *drive)
+{
+	struct wanted_tape want = {.volume = volume, .drive = drive};
+	struct kms_catalog *catalog;
+	bool complete;
+
+	ok(kms_catalog_new(&catalog));
+	ok(kms_catalog_load(catalog, w->store, &w->local, &complete));
+	ck_assert(complete);
+	ok(kms_catalog_each(catalog, tag, NULL, look_at_tape, &want));
+	kms_catalog_free(&catalog);
+	return want.found;
+}
+
 START_TEST(a_client_with_a_rule_is_served)
 {
 	struct site s;
@@ -151,6 +184,8 @@ START_TEST(a_client_with_a_rule_is_served)
 	struct kms_tag tag;
 	uint8_t a[32];
 	char uid[KMS_TAG_TEXT];
+	const struct kmip_client_note note = {.volume = "TAPE01",
+	    .drive = "DRIVE7"};
 
 	site_begin(&s);
 	site_start(&s);
@@ -167,7 +202,8 @@ START_TEST(a_client_with_a_rule_is_served)
 	ok(kmip_client_by_tag(c, &tag, &key));
 	ck_assert_mem_eq(kms_secret_bytes(key.key), a, 32);
 	kmip_client_key_clear(&key);
-	ok(kmip_client_note(c, uid, "TAPE01", "DRIVE7"));
+	ok(kmip_client_tell(c, uid, &note));
+	ck_assert(catalog_has(&s.w, &tag, "TAPE01", "DRIVE7"));
 	ck_assert_int_eq(kmip_client_active(c, "ENCR_none", &key),
 	    KMS_ERR_NOTFOUND);
 	memset(&tag, 7, sizeof(tag));
