@@ -28,6 +28,19 @@ listing() {
 		fail "the keys are not those of then"
 }
 
+# Reads the tape of then, with whatever store there is now.
+reads_the_tape() {
+	local group
+
+	on_tape mt -f /dev/nst9 rewind
+	# shellcheck disable=SC2016
+	for group in ENCR_own ENCR_group server:volume; do
+		want 0 p11kmsdrive -run -drive "$drive" -read -- \
+			sh -c 'dd if="$TAPE" bs=512 count=1 status=none | tr -d "\0"; mt -f "$TAPE" fsf'
+		same "$out" "written with the active key of $group"
+	done
+}
+
 new_token
 new_config
 put store-1.db
@@ -48,12 +61,7 @@ listing
 echo "# the tape of then: own phrase, group phrase, random"
 install -m 600 "$golden/store-1.cart" "$dir/A.cart"
 new_drive
-# shellcheck disable=SC2016
-for group in ENCR_own ENCR_group server:volume; do
-	want 0 p11kmsdrive -run -drive "$drive" -read -- \
-		sh -c 'dd if="$TAPE" bs=512 count=1 status=none | tr -d "\0"; mt -f "$TAPE" fsf'
-	same "$out" "written with the active key of $group"
-done
+reads_the_tape
 
 echo "# quiesced then is quiesced now; the log knows what was used"
 want 8 p11kmsutil -createkg -kgname late
@@ -87,3 +95,20 @@ want 0 p11kms -restoredb -path "$golden/backup-1.db" -reason 'long ago' -json
 same "$(field complete)" true
 listing
 want 0 p11kms -verifydb
+reads_the_tape
+
+echo "# the export of then, into another store on another token"
+rm -rf "$dir/token" "$dir/store"
+new_token
+new_config
+create_lines
+want 0 p11kms -createemptydb
+lines 'golden export passphrasf'
+want 4 p11kmsutil -import -path "$golden/export-1.p11kexp"
+lines 'golden export passphrase'
+want 0 p11kmsutil -import -path "$golden/export-1.p11kexp" -preserve_kgname
+want 0 p11kmsutil -listkeys -noverbose
+cut -f 3 <<<"$out" | sort >"$dir/tags"
+cut -f 3 "$golden/store-1.keys" | sort | diff - "$dir/tags" ||
+	fail 'not the keys of then'
+reads_the_tape

@@ -52,3 +52,11 @@ newer p11kmsutil -createkg -kgname ENCR_b
 cp -p "$dir/good/kms.log" "$dir/store/kms.log"
 want 0 p11kmsdrive -load -drive "$drive" -kgname ENCR_a
 want 0 p11kms -verifydb
+
+echo "# an export container"
+printf 'export = on\n' >>"$dir/conf" # its end is [policy]
+lines 'correct horse export battery' 'correct horse export battery'
+want 0 p11kmsutil -export -path "$dir/out.p11kexp"
+edit "$dir/out.p11kexp" 9 '\2'
+lines 'correct horse export battery'
+newer p11kmsutil -import -path "$dir/out.p11kexp"

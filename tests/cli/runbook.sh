@@ -68,6 +68,17 @@ make_backup() {
 	want 0 p11kmsutil -backup -json
 	backup=$(field path)
 }
+delete_key() {
+	local state
+
+	for state in inactive deprecated terminated; do
+		p11kmsutil -modifykey -kgname ENCR_daily -keyname 2026a \
+			-state $state >/dev/null 2>&1 || :
+	done
+	want 0 p11kmsutil -deletekey -kgname ENCR_daily -keyname 2026a \
+		-force -reason 'by mistake'
+	want 3 p11kmsutil -listkeys -tag "$tag"
+}
 key_is_whole() {
 	want 0 p11kmsutil -listkeys -tag "$tag" -json
 	same "$(field name)" 2026a "$1"
@@ -110,6 +121,10 @@ before() {
 		cp -p "$store" "$dir/old.db"
 		want 0 p11kmsutil -createkg -kgname later
 		cp -p "$dir/old.db" "$store"
+		;;
+	'A key was deleted, and a backup has it')
+		make_backup
+		delete_key
 		;;
 	'The PIN was changed')
 		pin=$(cat "$dir/token/pin")
