@@ -3,6 +3,7 @@
 
 #include "tools/cmd_audit.h"
 #include "tools/cmd_backup.h"
+#include "tools/cmd_doctor.h"
 #include "tools/cmd_drill.h"
 #include "tools/cmd_group.h"
 #include "tools/cmd_key.h"
@@ -227,6 +228,9 @@ static const struct cli_operation operations[] = {
 	 LISTS},
 	{.name = "import", .run = cmd_transfer_import, .options = import,
 	 .help = "keys out of a container; all of them or none",
+	 LISTS},
+	{.name = "doctor", .run = cmd_doctor,
+	 .help = "looks for what may go wrong; status 1 when something is",
 	 LISTS},
 	{.name = "backup", .run = cmd_backup, .options = backup,
 	 .help = "a verified copy of the store; random keys are served after "
