@@ -17,21 +17,36 @@
 #define CHUNK 65536u
 #define PATH_TEXT 2048u /* a backup path of 1,023 bytes, and a name */
 
+static int
+check_free(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) != 0)
+		return 0;
+	if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode))
+		return kms_fail(KMS_ERR_USAGE,
+		    "%s: is a device; a backup on a tape that needs this store "
+		    "would be lost with it",
+		    path);
+	return kms_fail(KMS_ERR_EXISTS, "%s: exists already; name a new file",
+	    path);
+}
+
 int
 kms_backup_check_place(const char *path)
 {
 	char real[PATH_TEXT], *slash, *dir;
-	struct stat st;
 	bool device;
+	int r;
 
-	if (lstat(path, &st) == 0) {
-		if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode))
-			return kms_fail(KMS_ERR_USAGE,
-			    "%s: is a device; a backup on a tape that needs "
-			    "this store would be lost with it",
-			    path);
-		return kms_fail(KMS_ERR_EXISTS, "%s: exists already", path);
-	}
+	r = check_free(path);
+	if (r == 0)
+		r = kms_store_log_path(path, real, sizeof(real));
+	if (r == 0)
+		r = check_free(real);
+	if (r != 0)
+		return r;
 	if (snprintf(real, sizeof(real), "%s", path) >= (int)sizeof(real))
 		return kms_fail(KMS_ERR_LIMIT, "backup: path is too long");
 	slash = strrchr(real, '/');
