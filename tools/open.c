@@ -78,6 +78,8 @@ open_service(struct open *at, const struct cli *cli,
 
 	if (r == 0)
 		r = config_check_store(at->config);
+	if (r == 0)
+		at->sessions = at->config->server.workers;
 	return r != 0 ? r
 		      : kms_secret_init(heap(at->config->server.workers),
 			    at->config->memory_lock);
@@ -127,6 +129,7 @@ open_token_options(const struct open *at, struct hsm_options *o)
 	    .guard_path = at->guard,
 	    .ask = ask_pin,
 	    .wait_ms = at->cli->wait_ms,
+	    .sessions = at->sessions,
 	};
 }
 

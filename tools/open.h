@@ -20,6 +20,7 @@ struct open {
 	struct config *config;
 	struct owner owner;
 	char *guard; /* path of pin.guard, beside the store */
+	unsigned sessions; /* with the token at once; 0: as hsm/ likes */
 	struct kms_sealer *sealer;
 	struct kms_store *store;
 	struct kms_actor actor;

@@ -17,7 +17,7 @@
 #include "kms/kmip/server.h"
 #include "tools/open.h"
 
-#define TICK_MS 10000
+#define TICK_MS 5000
 #define DRAIN_MS 20000u
 #define SOCKETS_MAX 16
 #define CERTIFICATE_WARN_DAYS 30
