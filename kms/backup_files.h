@@ -6,7 +6,8 @@
 
 #include "kms/base/err.h"
 
-/* EXISTS: something lies there, or where its log will. USAGE: a device node, or below /dev. */
+/* EXISTS: something lies there, or where its log will. USAGE: a device node,
+ * or below /dev. */
 int kms_backup_check_place(const char *path) KMS_MUST;
 /* Copies the release log beside the backup, as far as it had come (it only
  * grows); a store without one has none to copy. */
