@@ -38,6 +38,7 @@ main(void)
 	suite_add_tcase(s, test_bind());
 	suite_add_tcase(s, test_rewrap());
 	suite_add_tcase(s, test_container());
+	suite_add_tcase(s, test_transfer());
 	suite_add_tcase(s, test_drill());
 	sr = srunner_create(s);
 #define X(name) srunner_add_suite(sr, name##_suite());

@@ -27,6 +27,7 @@ TCase *test_backup(void);
 TCase *test_bind(void);
 TCase *test_rewrap(void);
 TCase *test_container(void);
+TCase *test_transfer(void);
 TCase *test_drill(void);
 
 struct stores {
