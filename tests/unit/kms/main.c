@@ -40,6 +40,7 @@ main(void)
 	suite_add_tcase(s, test_container());
 	suite_add_tcase(s, test_transfer());
 	suite_add_tcase(s, test_drill());
+	suite_add_tcase(s, test_rotate());
 	sr = srunner_create(s);
 #define X(name) srunner_add_suite(sr, name##_suite());
 	SUITES(X)

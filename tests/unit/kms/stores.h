@@ -29,6 +29,7 @@ TCase *test_rewrap(void);
 TCase *test_container(void);
 TCase *test_transfer(void);
 TCase *test_drill(void);
+TCase *test_rotate(void);
 
 struct stores {
 	struct fx *fx;

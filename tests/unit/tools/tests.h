@@ -8,5 +8,6 @@ TCase *config_case(void);
 TCase *prompt_case(void);
 TCase *print_case(void);
 TCase *run_env_case(void);
+TCase *kit_case(void);
 
 #endif
