@@ -5,7 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static atomic_uint syncs, fails_at;
+static atomic_uint syncs, fails_at, takes;
 
 void
 fault_sync(unsigned nth)
@@ -19,6 +19,12 @@ fault_syncs(void)
 	return atomic_load(&syncs);
 }
 
+void
+fault_sync_takes(unsigned microseconds)
+{
+	atomic_store(&takes, microseconds);
+}
+
 static int
 sync_fd(long call, int fd)
 {
@@ -29,6 +35,7 @@ sync_fd(long call, int fd)
 		errno = EIO;
 		return -1;
 	}
+	usleep(atomic_load(&takes));
 	return (int)syscall(call, fd);
 }
 

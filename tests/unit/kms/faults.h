@@ -8,5 +8,8 @@
 void fault_sync(unsigned nth);
 /* How many syncs there were since the program began. */
 unsigned fault_syncs(void);
+/* Each sync from now takes at least this long: in memory they take no time,
+ * and nobody would ever wait for one. */
+void fault_sync_takes(unsigned microseconds);
 
 #endif

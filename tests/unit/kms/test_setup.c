@@ -292,7 +292,7 @@ kill_at_every_call(enum failing_how how)
 	struct stores t;
 	unsigned at;
 
-	for (at = 1; !ended; at++) {
+	for (at = 1; !ended; at += FX_STEP) {
 		stores_begin(&t, true);
 		ended = create_in_child(&t, how, at);
 		if (!ended)
@@ -400,7 +400,7 @@ START_TEST(killed_at_a_system_call_it_is_finished_by_the_next_run)
 	bool killed = true;
 	struct stores t;
 
-	for (; killed; n += STRIDE) {
+	for (; killed; n += STRIDE * FX_STEP) {
 		stores_begin(&t, true);
 		killed = kill_at_syscall(&t, n);
 		if (killed && !fx_exists(t.path))
