@@ -224,19 +224,18 @@ check_group(struct open *at, const char *group)
 
 /* Slow: the token, with no transaction open. */
 static int
-add_foreign(struct open *at, struct kms_key_new *new,
-    const struct kms_secret *key, const struct kms_tag *tag)
+add_foreign(struct open *at, const struct kms_key_new *new,
+    const struct kms_secret *key, const struct kms_tag *tag,
+    struct kms_material *material)
 {
-	struct kms_material material;
 	struct kms_key_view view;
 	struct kms_tx *tx = NULL;
 	bool held = false;
 	int r;
 
-	new->material = &material;
 	r = check_group(at, new->group);
 	if (r == 0)
-		r = kms_material_import(at->store, key, tag, &material);
+		r = kms_material_import(at->store, key, tag, material);
 	if (r == 0)
 		r = kms_tx_begin(at->store, &at->actor, KMS_WRITE, &tx);
 	if (r == 0)
@@ -251,12 +250,14 @@ int
 cmd_transfer_import_key(struct cli *cli)
 {
 	static const struct kms_key_past past;
-	struct kms_key_new new = {
+	struct kms_material material;
+	const struct kms_key_new new = {
 	    .group = cli_value(cli, "kgname"),
 	    .name = cli_value(cli, "keyname"),
 	    .description = cli_value(cli, "desc"),
 	    .state = KMS_INACTIVE,
 	    .event = KMS_EVENT_KEY_IMPORT,
+	    .material = &material,
 	    .past = &past,
 	};
 	struct kms_secret *key = NULL;
@@ -274,7 +275,7 @@ cmd_transfer_import_key(struct cli *cli)
 	if (r == 0)
 		r = open_rest(&at);
 	if (r == 0)
-		r = add_foreign(&at, &new, key, &tag);
+		r = add_foreign(&at, &new, key, &tag, &material);
 	kms_secret_free(&key);
 	open_close(&at);
 	return r;

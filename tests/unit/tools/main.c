@@ -15,6 +15,7 @@ main(void)
 	suite_add_tcase(s, print_case());
 	suite_add_tcase(s, run_env_case());
 	suite_add_tcase(s, kit_case());
+	suite_add_tcase(s, keyfile_case());
 	run = srunner_create(s);
 	srunner_run_all(run, CK_ENV);
 	failed = srunner_ntests_failed(run);

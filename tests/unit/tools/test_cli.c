@@ -17,6 +17,7 @@ static const struct cli_option create_options[] = {
 	CLI_REQUIRED("kgname", "N", "the group"),
 	CLI_VALUE("desc", "T", "a description"),
 	CLI_FLAG("force", "even so"),
+	CLI_WORDS("pools", "A", "one or more"),
 	CLI_END
 };
 static const struct cli_option load_options[] = {
@@ -284,6 +285,23 @@ START_TEST(the_version_names_the_program)
 }
 END_TEST
 
+START_TEST(an_option_of_words_takes_all_up_to_the_next_option)
+{
+	ck_assert_int_eq(parse("create -pools A B C -kgname X"), 0);
+	ck_assert_uint_eq(cli.nwords, 3);
+	ck_assert_str_eq(cli.words[0], "A");
+	ck_assert_str_eq(cli.words[2], "C");
+	ck_assert_str_eq(cli_value(&cli, "kgname"), "X");
+	ck_assert_int_eq(parse("create -kgname X -pools=-A"), 0);
+	ck_assert_uint_eq(cli.nwords, 1);
+	ck_assert_str_eq(cli.words[0], "-A");
+	ck_assert_int_eq(parse("create -kgname X"), 0);
+	ck_assert_uint_eq(cli.nwords, 0);
+	assert_refused("create -kgname X -pools", "needs its A");
+	assert_refused("create -kgname X -pools=A B", "unexpected word 'B'");
+}
+END_TEST
+
 TCase *
 cli_case(void)
 {
@@ -296,6 +314,7 @@ cli_case(void)
 	tcase_add_test(t, a_typographic_dash_is_named);
 	tcase_add_test(t, what_is_missing_is_named);
 	tcase_add_test(t, what_is_too_much_is_named);
+	tcase_add_test(t, an_option_of_words_takes_all_up_to_the_next_option);
 	tcase_add_test(t, everything_behind_two_dashes_is_the_command);
 	tcase_add_test(t, an_operation_may_have_its_own_value);
 	tcase_add_test(t,

@@ -9,5 +9,6 @@ TCase *prompt_case(void);
 TCase *print_case(void);
 TCase *run_env_case(void);
 TCase *kit_case(void);
+TCase *keyfile_case(void);
 
 #endif
