@@ -17,13 +17,12 @@ static const char style[] =
     "table{border-collapse:collapse;width:100%}"
     "th,td{border:0.3mm solid #777;padding:1mm 2mm;text-align:left;"
     "vertical-align:top;overflow-wrap:anywhere}tr{break-inside:avoid}"
-    "code,.hex{font:9.5pt/1.4 monospace;overflow-wrap:anywhere}"
+    "code,.hex{font:9.5pt/1.4 monospace}code{white-space:nowrap}"
+    ".long{white-space:normal;overflow-wrap:anywhere}"
     ".hex{white-space:pre-wrap}"
-    ".key{display:flex;justify-content:space-between;gap:4mm;"
-    "border-top:0.3mm solid #777;padding:2mm 0;break-inside:avoid}"
-    ".key>div{min-width:0}.qr{flex:none;display:block}"
-    ".codes{display:flex;flex-wrap:wrap;gap:4mm}"
-    "figure{margin:0;break-inside:avoid}li{margin:1.5mm 0}";
+    ".keys td{border-width:0.3mm 0 0;padding:2mm 0}.keys .code{width:30mm}"
+    ".qr{display:block}figure{display:inline-block;margin:0 4mm 4mm 0;"
+    "break-inside:avoid}li{margin:1.5mm 0}";
 
 /* --- text ------------------------------------------------------------- */
 
@@ -201,7 +200,9 @@ put_createkg(const struct kit *kit, FILE *out)
 	size_t i;
 
 	for (i = 0; i < kit->groups; i++) {
-		fputs("<br/>\n<code>p11kmsutil -createkg -kgname ", out);
+		fputs(
+		    "<br/>\n<code class=\"long\">p11kmsutil -createkg -kgname ",
+		    out);
 		put_word(out, kit->group[i].name);
 		if (kit->group[i].phrases > 0)
 			fputs(" -phrase", out);
@@ -249,7 +250,7 @@ put_with_paper(const struct kit *kit, FILE *out)
 	    out);
 	put_createkg(kit, out);
 	fprintf(out,
-	    "</li>\n<li>Bring back %zu keys from their own passphrases and %zu "
+	    "</li>\n<li>Bring the keys back, %zu from their own passphrases, %zu "
 	    "from their groups&#39;. All at once, where KIT.json (<code>"
 	    "p11kmsutil -recoverykit -json</code>, made with this page) is "
 	    "left: <code>p11kmsutil -recoverkey -list KIT.json</code>. Or one "
@@ -264,7 +265,7 @@ put_with_paper(const struct kit *kit, FILE *out)
 	    count_needs(kit, KIT_NEEDS_GROUP));
 	if (count_needs(kit, KIT_NEEDS_BACKUP) > 0)
 		fprintf(out,
-		    "<p><b>%zu keys have no passphrase: without a backup of "
+		    "<p><b>Keys without a passphrase: %zu. Without a backup of "
 		    "the store they, and every tape written with them, are "
 		    "lost.</b></p>\n",
 		    count_needs(kit, KIT_NEEDS_BACKUP));
@@ -343,7 +344,7 @@ put_key(const struct kit *kit, const struct kit_key *k, FILE *out)
 	char *c;
 	int r;
 
-	fputs("<div class=\"key\"><div><b>", out);
+	fputs("<tr><td><b>", out);
 	put(out, k->name);
 	fputs("</b> in ", out);
 	put(out, k->group);
@@ -355,13 +356,13 @@ put_key(const struct kit *kit, const struct kit_key *k, FILE *out)
 	}
 	fputs("<div class=\"hex\">", out);
 	put_hex(out, k->tag.b, k->tag.len, 8);
-	fputs("</div></div>", out);
+	fputs("</div></td><td class=\"code\">", out);
 	kms_tag_text(&k->tag, tag);
 	for (c = tag; *c != '\0'; c++)
 		if (*c >= 'a' && *c <= 'f')
 			*c = (char)(*c - 'a' + 'A');
 	r = kit_qr_write(tag, 27, out);
-	fputs("</div>\n", out);
+	fputs("</td></tr>\n", out);
 	return r;
 }
 
@@ -372,10 +373,11 @@ put_keys(const struct kit *kit, FILE *out)
 	int r = 0;
 
 	fputs("<h2>Keys and their tags</h2>\n<p>The code beside a key is its "
-	      "tag.</p>\n",
+	      "tag.</p>\n<table class=\"keys\">\n",
 	    out);
 	for (i = 0; r == 0 && i < kit->keys; i++)
 		r = put_key(kit, &kit->key[i], out);
+	fputs("<tr><td colspan=\"2\"></td></tr>\n</table>\n", out);
 	return r;
 }
 
@@ -391,7 +393,7 @@ put_codes(const struct kms_wr *wr, FILE *out)
 	char text[32 + 2 * CODE_BYTES + 1];
 	int r = 0, used;
 
-	fputs("<div class=\"codes\">\n", out);
+	fputs("<div>\n", out);
 	for (at = 0; r == 0 && at < wr->len; at += CODE_BYTES) {
 		n = wr->len - at < CODE_BYTES ? wr->len - at : CODE_BYTES;
 		used = snprintf(text, 32, "P11KMS-HEADER %zu/%zu ",
