@@ -26,7 +26,8 @@ init_sync(struct kms_release_log *log)
 	    pthread_condattr_init(&attr) != 0)
 		return kms_fail(KMS_ERR_MEMORY, "release log: no lock");
 	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	if (pthread_cond_init(&log->turn, &attr) != 0)
+	if (pthread_cond_init(&log->turn, &attr) != 0 ||
+	    pthread_cond_init(&log->arrival, &attr) != 0)
 		return kms_fail(KMS_ERR_MEMORY, "release log: no condition");
 	(void)pthread_condattr_destroy(&attr);
 	return 0;
@@ -76,6 +77,7 @@ kms_release_log_close(struct kms_release_log **lp)
 	kms_log_file_clear(&log->file);
 	kms_wr_free(&log->out);
 	pthread_cond_destroy(&log->turn);
+	pthread_cond_destroy(&log->arrival);
 	pthread_mutex_destroy(&log->lock);
 	free(log->path);
 	free(log);

@@ -15,6 +15,9 @@
 #define CHUNK (64u << 10)
 #define BATCH 64u /* records in one write */
 #define LOCK_NAP_MS 2
+/* A sync is held back by at most this part of what one takes, and so long. */
+#define GATHER_PART 4
+#define GATHER_NS 5000000
 
 static int
 io_fail(const struct kms_release_log *log, const char *what)
@@ -256,6 +259,7 @@ take_batch_locked(struct kms_release_log *log)
 
 	for (n = 0; n < BATCH && *end != NULL; n++) {
 		(*end)->taken = true;
+		log->waiting--;
 		end = &(*end)->next;
 	}
 	log->first = *end;
@@ -265,17 +269,58 @@ take_batch_locked(struct kms_release_log *log)
 	return batch;
 }
 
+static int64_t
+now_ns(void)
+{
+	struct timespec t = {0};
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/*
+ * Many callers would fall into two halves, one written while the other comes
+ * back, and every sync would carry half of them. So it is held for a fraction
+ * of what it takes until as many wait as were here of late; a single caller
+ * never waits.
+ */
+static void
+gather_locked(struct kms_release_log *log)
+{
+	int64_t most = log->write_ns / GATHER_PART, until;
+	struct timespec t;
+	int r = 0;
+
+	if (most > GATHER_NS)
+		most = GATHER_NS;
+	until = now_ns() + most;
+	t.tv_sec = (time_t)(until / 1000000000);
+	t.tv_nsec = (long)(until % 1000000000);
+	while (log->waiting < log->crowd && log->waiting < BATCH && r == 0)
+		r = pthread_cond_timedwait(&log->arrival, &log->lock, &t);
+	/* who does not come back is soon not waited for */
+	log->crowd -= (log->crowd + 7) / 8;
+	if (log->crowd < log->inside)
+		log->crowd = log->inside;
+}
+
 /* One caller writes for all who wait; the rest sleep. */
 static void
 flush_locked(struct kms_release_log *log)
 {
-	struct waiter *w, *next, *batch = take_batch_locked(log);
+	struct waiter *w, *next, *batch;
+	int64_t began;
 	int r;
 
 	log->busy = true;
+	gather_locked(log);
+	batch = take_batch_locked(log);
 	pthread_mutex_unlock(&log->lock);
+	began = now_ns();
 	r = append_batch(log, batch);
+	began = now_ns() - began;
 	pthread_mutex_lock(&log->lock);
+	log->write_ns += (began - log->write_ns) / 8;
 	log->busy = false;
 	if (r != 0)
 		snprintf(log->cause, sizeof(log->cause), "%s",
@@ -298,6 +343,7 @@ give_up_locked(struct kms_release_log *log, struct waiter *me)
 	*at = me->next;
 	if (me->next == NULL)
 		log->last = at;
+	log->waiting--;
 	me->result = busy_fail(log);
 	me->done = true;
 }
@@ -339,7 +385,13 @@ kms_release_log_append(struct kms_release_log *log,
 	pthread_mutex_lock(&log->lock);
 	*log->last = &me;
 	log->last = &me.next;
+	log->waiting++;
+	log->inside++;
+	if (log->crowd < log->inside)
+		log->crowd = log->inside;
+	pthread_cond_signal(&log->arrival);
 	wait_locked(log, &me);
+	log->inside--;
 	r = me.result;
 	if (r != 0 && me.taken)
 		r = kms_fail(r, "%s", log->cause);

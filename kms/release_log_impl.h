@@ -81,11 +81,16 @@ struct kms_release_log {
 	unsigned wait_ms;
 
 	pthread_mutex_t lock;
-	pthread_cond_t turn; /* busy fell, or a waiter is done */
+	pthread_cond_t turn;    /* busy fell, or a waiter is done */
+	pthread_cond_t arrival; /* one more waits; for who gathers them */
 	/* by lock */
 	struct waiter *first, **last;
-	bool busy;       /* somebody has what is below */
-	char cause[512]; /* of the last failed write, for its waiters */
+	unsigned waiting; /* in the list */
+	unsigned inside;  /* in append: waiting, or being written */
+	unsigned crowd;   /* of inside, the most of late */
+	int64_t write_ns; /* what a write and its sync take, of late */
+	bool busy;        /* somebody has what is below */
+	char cause[512];  /* of the last failed write, for its waiters */
 
 	/* by whoever set busy */
 	struct kms_log_file file;
