@@ -110,9 +110,11 @@ describe() {
 # they take longest, and one of them alone at the end would. The base program runs twice:
 # secrets in plain memory, where overruns are seen, and in locked memory.
 list() {
-	local build test
+	local build test sanitized
 
 	for build in "$@"; do
+		sanitized=$(grep -l -e __asan_init -e __tsan_init \
+			"$build/bin/p11kmsutil" 2>/dev/null)
 		for test in $(find "$build/test" -maxdepth 1 -name 'test-*' \
 			-executable -printf '%s %p\n' 2>/dev/null |
 			sort -rn | cut -d ' ' -f 2); do
@@ -126,6 +128,10 @@ list() {
 		done
 		for test in tests/cli/*.sh; do
 			[ -x "$test" ] || continue
+			if [ -n "$sanitized" ] &&
+				grep -q '^# run.sh: plain build only' "$test"; then
+				continue
+			fi
 			echo cli "$build" "${test##*/}"
 		done
 	done | grep -e "^${KIND-}" | grep -e "${ONLY-}"

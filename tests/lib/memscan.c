@@ -1,12 +1,14 @@
 /*
  * Preloaded into a program, it looks for secrets in that program's own memory:
  * when standard output is flushed, which is the last thing our tools do, and
- * before another program is spawned.
+ * before another program is spawned. With MEMSCAN_SEND=1 also whenever it sends
+ * to a socket: a drive's key must be there then, which shows that the search
+ * finds keys.
  *
  *   MEMSCAN       a file of needles, "NAME HEX" a line, each byte of HEX
  *                 exclusive-ored with 5Ah, so that this library's own copy
  *                 is never what it finds
- *   MEMSCAN_OUT   appended: "flush NAME COUNT", "spawn NAME COUNT"
+ *   MEMSCAN_OUT   appended: "flush NAME COUNT", "spawn …", "send …"
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -16,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define MASK 0x5au
@@ -125,6 +128,18 @@ fflush(FILE *f)
 	if (f == stdout)
 		scan("flush");
 	return real(f);
+}
+
+ssize_t
+send(int fd, const void *p, size_t len, int flags)
+{
+	static ssize_t (*real)(int, const void *, size_t, int);
+
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT, "send");
+	if (getenv("MEMSCAN_SEND"))
+		scan("send");
+	return real(fd, p, len, flags);
 }
 
 typedef int spawn(pid_t *, const char *, const posix_spawn_file_actions_t *,
