@@ -89,6 +89,7 @@ text_needle() {
 	needle hmk "$hmk"
 	needle kpk "$kpk"
 	needle file_key "$file_key"
+	text_needle key_hex "${key,,}"
 	text_needle key_phrase "$key_phrase"
 	text_needle hmk_phrase "$hmk_phrase"
 	text_needle kpk_phrase "$kpk_phrase"
@@ -145,9 +146,18 @@ clean flush 0 p11kmsutil -modifykg -kgname ENCR_a -phrase
 clean spawn 0 p11kmsdrive -run -drive "$drive" -kgname ENCR_a -- true
 clean flush 0 p11kmsdrive -run -drive "$drive" -kgname ENCR_a -- true
 
+echo export = on >>"$dir/conf"
+lines "$key_phrase" "$key_phrase"
+clean flush 0 p11kmsutil -export -path "$dir/c.kms" -key_groups ENCR_a
+printf '%s\nname\n' "${key,,}" >"$dir/file.key"
+clean flush 0 p11kmsutil -importkey -kgname ENCR_a -keyname k4 \
+	-keyfile "$dir/file.key"
+
 rm "$dir/store/"kms.*
 create_lines
 clean flush 0 p11kms -createemptydb
+lines "$key_phrase"
+clean flush 0 p11kmsutil -import -path "$dir/c.kms"
 
 echo "# nor in arguments, environment or messages"
 lines "$key_phrase" "$key_phrase"
