@@ -515,3 +515,9 @@ hsm_sealer_info(struct kms_sealer *s, struct hsm_info *out, enum kms_mech *mech)
 		r = run(s, &probe);
 	return r;
 }
+
+struct hsm_token *
+hsm_sealer_token(struct kms_sealer *s)
+{
+	return self(s)->token;
+}

@@ -22,4 +22,7 @@ int hsm_sealer_open(const struct hsm_options *, struct kms_sealer **) KMS_MUST;
 int hsm_sealer_info(struct kms_sealer *, struct hsm_info *, enum kms_mech *mech)
     KMS_MUST;
 
+/* Its token, for hsm/pkey. Borrowed. */
+struct hsm_token *hsm_sealer_token(struct kms_sealer *);
+
 #endif

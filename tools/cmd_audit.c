@@ -1,11 +1,14 @@
 #include "tools/cmd_audit.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "hsm/pkey.h"
 #include "kms/trail.h"
 #include "tools/open.h"
 #include "tools/print.h"
+#include "tools/sign.h"
 
 /* --- entries ----------------------------------------------------------- */
 
@@ -125,23 +128,118 @@ parse_filter(const struct cli *cli, struct kms_trail_filter *f,
 	return r;
 }
 
+/* Which store this is about, and as of when. */
 static int
-show(struct open *at, const struct cli *cli, const struct kms_trail_filter *f,
+print_head(struct print *p, struct kms_store *store)
+{
+	struct kms_header *header = calloc(1, sizeof(*header));
+	char uuid[2 * sizeof(header->uuid) + 1];
+
+	if (header == NULL)
+		return kms_fail(KMS_ERR_MEMORY, "header: out of memory");
+	kms_store_header(store, header);
+	kms_hex(header->uuid, sizeof(header->uuid), uuid);
+	free(header);
+	print_text(p, "store", NULL, uuid);
+	print_number(p, "generation", NULL, kms_store_generation(store));
+	print_time(p, "made", NULL, kms_tx_now());
+	return 0;
+}
+
+static int
+show(struct open *at, enum print_form form, const struct kms_trail_filter *f,
     FILE *out)
 {
 	struct kms_trail_report report;
 	struct print *p = NULL;
 	int r;
 
-	r = print_new(print_form(cli), NULL, &p);
-	if (r != 0)
-		return r;
-	print_stream(p, "audit", out);
-	r = kms_trail_walk(at->store, &at->actor, f, print_entry, p, &report);
+	r = print_new(form, NULL, &p);
+	if (r == 0)
+		r = print_head(p, at->store);
+	if (r == 0) {
+		print_stream(p, "audit", out);
+		r = kms_trail_walk(at->store, &at->actor, f, print_entry, p,
+		    &report);
+	}
 	if (r == 0)
 		r = print_end(&p);
 	print_free(&p);
 	return r;
+}
+
+/* --- signature --------------------------------------------------------- */
+
+static int
+load_key(const struct open *at, struct hsm_pkey **key)
+{
+	const char *uri = at->config->token.sign_key;
+
+	*key = NULL;
+	if (uri == NULL)
+		return kms_fail(KMS_ERR_CONFIG,
+		    "[token] sign_key is not set; name an EC key of the token "
+		    "there, pkcs11:object=LABEL");
+	return hsm_pkey_load(hsm_sealer_token(at->sealer), uri, key);
+}
+
+static int
+print_check(const struct cli *cli)
+{
+	const char *path = cli_value(cli, "path");
+	struct print *p = NULL;
+	char *check = NULL;
+	int r;
+
+	if (asprintf(&check,
+		"openssl dgst -sha256 -verify %s.pub -signature %s.sig %s",
+		path, path, path) < 0)
+		return kms_fail(KMS_ERR_MEMORY, "output: out of memory");
+	r = print_new(print_form(cli), NULL, &p);
+	if (r == 0) {
+		print_text(p, "path", "Signed", path);
+		print_text(p, "check", "To Check It", check);
+		r = print_end(&p);
+	}
+	free(check);
+	return r;
+}
+
+/* The files are the caller's, so they are made before the store's owner is
+ * acted as. */
+static int
+sign_trail(struct open *at, struct cli *cli, const struct kms_trail_filter *f)
+{
+	struct hsm_pkey *key = NULL;
+	struct sign *sign = NULL;
+	int r;
+
+	r = sign_open(cli_value(cli, "path"), &sign);
+	if (r == 0)
+		r = open_all(at, cli);
+	if (r == 0)
+		r = load_key(at, &key);
+	if (r == 0)
+		r = show(at, PRINT_JSON, f, sign_content(sign));
+	if (r == 0)
+		r = sign_finish(sign, hsm_pkey_get(key));
+	hsm_pkey_free(&key);
+	sign_close(&sign);
+	return r == 0 ? print_check(cli) : r;
+}
+
+static int
+check_options(const struct cli *cli)
+{
+	bool sign = cli_has(cli, "sign");
+
+	if (sign != cli_has(cli, "path"))
+		return kms_fail(KMS_ERR_USAGE,
+		    "-sign and -path go together: the file that is signed");
+	if (sign && cli_has(cli, "verify"))
+		return kms_fail(KMS_ERR_USAGE,
+		    "-verify and -sign: one at a time");
+	return 0;
 }
 
 int
@@ -152,13 +250,20 @@ cmd_audit(struct cli *cli)
 	struct kms_tag tag;
 	int r;
 
-	r = parse_filter(cli, &filter, &tag);
+	r = check_options(cli);
+	if (r == 0)
+		r = parse_filter(cli, &filter, &tag);
+	if (r == 0 && cli_has(cli, "sign")) {
+		r = sign_trail(&at, cli, &filter);
+		goto out;
+	}
 	if (r == 0)
 		r = open_all(&at, cli);
 	if (r == 0 && cli_has(cli, "verify"))
 		r = verify(&at, cli);
 	else if (r == 0)
-		r = show(&at, cli, &filter, stdout);
+		r = show(&at, print_form(cli), &filter, stdout);
+out:
 	open_close(&at);
 	return r;
 }

@@ -172,6 +172,8 @@ static const struct cli_option audit[] = {
 	CLI_VALUE("tag", "T", "about the key of this tag"),
 	CLI_VALUE("actor", "A", "by that one: uid:0, a client, a sudo user"),
 	CLI_FLAG("verify", "shows nothing, proves that nothing was altered"),
+	CLI_FLAG("sign", "into a file, signed by [token] sign_key"),
+	CLI_VALUE("path", "F", "that file; F.sig and F.pub beside it"),
 	NOVERBOSE,
 	CLI_END
 };

@@ -65,6 +65,33 @@ want 0 p11kmsutil -createkg -kgname ENCR_b
 want 0 p11kmsutil -audit -verify -json
 same "$(field proven_releases)" 4
 
+echo "# signed: a third person needs the public key and openssl"
+want 2 p11kmsutil -audit -sign -path "$dir/trail"
+says sign_key
+sed -i '/^lock_dir/a sign_key = pkcs11:object=p11kms-audit' "$dir/conf"
+want 3 p11kmsutil -audit -sign -path "$dir/trail"
+says 'no EC private key'
+want 0 pkcs11-tool --module "${SOFTHSM2_MODULE:-/usr/lib/softhsm/libsofthsm2.so}" \
+	--token-label p11kms --login --pin "$(cat "$dir/token/pin")" \
+	--keypairgen --key-type EC:prime256v1 --label p11kms-audit --id 41
+want 2 p11kmsutil -audit -sign
+want 8 p11kmsutil -audit -sign -path "$dir/conf"
+want 0 p11kmsutil -audit -sign -path "$dir/trail"
+prints "openssl dgst -sha256 -verify $dir/trail.pub"
+check=$(printf %s "$out" | sed -n 's/.*: \(openssl .*\)/\1/p')
+# shellcheck disable=SC2086
+want 0 $check
+prints 'Verified OK'
+same "$(grep -o '"event":"key.release"' "$dir/trail" | wc -l)" 4
+pkcs11-tool --module "${SOFTHSM2_MODULE:-/usr/lib/softhsm/libsofthsm2.so}" \
+	--token-label p11kms --read-object --type pubkey --id 41 \
+	-o "$dir/token.der" >/dev/null 2>&1
+same "$(openssl pkey -pubin -inform DER -in "$dir/token.der" -pubout)" \
+	"$(cat "$dir/trail.pub")"
+sed -i 's/"forced":true/"forced":false/' "$dir/trail"
+# shellcheck disable=SC2086
+want 1 $check
+
 log=$dir/store/kms.log
 cp -p "$log" "$dir/log"
 cp -p "$store" "$dir/db"
