@@ -215,6 +215,15 @@ $(O)/bench/bench_create.run: $(O)/bench/bench_create
 	@mkdir -p $(BENCH_DIR)
 	@$(call BENCH_TOKEN,create) && $< $(BENCH_DIR)/create
 
+$(O)/bench/bench_rotate.run: $(O)/bench/bench_rotate
+	@mkdir -p $(BENCH_DIR)
+	@$(call BENCH_TOKEN,rotate) && $< $(BENCH_DIR)/rotate
+
+$(O)/bench/bench_recovery.run: $(O)/bench/bench_recovery
+	@mkdir -p $(BENCH_DIR)
+	@$(call BENCH_TOKEN,lost) && $< make $(BENCH_DIR)/lost
+	@$(call BENCH_TOKEN,new) && $< from $(BENCH_DIR)/lost $(BENCH_DIR)/new
+
 # the least program that bench_cold compares with: libc alone
 $(O)/bench/cold_floor: bench/floor/cold.c
 	@mkdir -p $(@D)

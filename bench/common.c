@@ -48,32 +48,47 @@ open_token(struct bench *b)
 }
 
 void
-bench_begin(struct bench *b, const char *dir, const char *name)
+bench_token(struct bench *b, const char *dir, const char *name)
 {
 	static const struct kms_policy policy = KMS_POLICY_DEFAULT;
-	const struct kms_setup_master hmk = {.id = "bench HMK"};
-	const struct kms_setup_master kpk = {.id = "bench KPK"};
-	char log_path[sizeof(b->path)];
 
 	memset(b, 0, sizeof(*b));
 	b->dir = dir;
 	snprintf(b->path, sizeof(b->path), "%s/%s.db", dir, name);
 	snprintf(b->guard, sizeof(b->guard), "%s/pin.guard", dir);
-	bench_must("log",
-	    kms_store_log_path(b->path, log_path, sizeof(log_path)));
 	open_token(b);
-	(void)unlink(b->path);
-	(void)unlink(log_path);
 	kms_actor_local(&b->actor);
 	b->options = (struct kms_store_options){.path = b->path,
 	    .sealer = b->sealer,
 	    .policy = policy,
 	    .wait_ms = 10000};
 	b->options.policy.serve_gate = false;
+}
+
+void
+bench_create(struct bench *b, const struct kms_setup_master *hmk,
+    const struct kms_setup_master *kpk)
+{
+	char log_path[sizeof(b->path)];
+
+	bench_must("log",
+	    kms_store_log_path(b->path, log_path, sizeof(log_path)));
+	(void)unlink(b->path);
+	(void)unlink(log_path);
 	bench_must("create",
-	    kms_setup_create(&b->options, &b->actor, &hmk, &kpk));
+	    kms_setup_create(&b->options, &b->actor, hmk, kpk));
 	bench_must("open", kms_store_open(&b->options, &b->store));
 	bench_must("slot", kms_store_slot(b->store, KMS_ROLE_KPK, &b->kpk));
+}
+
+void
+bench_begin(struct bench *b, const char *dir, const char *name)
+{
+	const struct kms_setup_master hmk = {.id = "bench HMK"};
+	const struct kms_setup_master kpk = {.id = "bench KPK"};
+
+	bench_token(b, dir, name);
+	bench_create(b, &hmk, &kpk);
 }
 
 void
@@ -140,6 +155,15 @@ bench_now(void)
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+double
+bench_cpu(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 

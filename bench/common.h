@@ -26,6 +26,11 @@ void bench_must(const char *what, int r);
  * it, over what an earlier run left. Gates off. kms_secret_init is the
  * caller's. */
 void bench_begin(struct bench *, const char *dir, const char *name);
+/* The same in two steps: the token alone; a new store with these masters. */
+void bench_token(struct bench *, const char *dir, const char *name);
+struct kms_setup_master;
+void bench_create(struct bench *, const struct kms_setup_master *hmk,
+    const struct kms_setup_master *kpk);
 void bench_end(struct bench *);
 
 /* n inactive keys in the group "bench", each under a tag of its own, all the
@@ -34,6 +39,7 @@ void bench_end(struct bench *);
 struct kms_tag *bench_fill(struct bench *, size_t n);
 
 double bench_now(void); /* seconds */
+double bench_cpu(void); /* of this process, all threads */
 double bench_median(double *, size_t);
 
 /* One line: what, n, both medians in microseconds, their ratio (a/b) against
