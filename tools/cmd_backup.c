@@ -34,7 +34,9 @@ cmd_backup(struct cli *cli)
 	r = open_all(&at, cli);
 	if (r == 0) {
 		options.keep = at.config->backup.keep;
-		r = kms_backup_make(at.store, &at.actor, &options, &b, &report);
+		r = open_say_owner(&at,
+		    kms_backup_make(at.store, &at.actor, &options, &b,
+			&report));
 	}
 	if (r == 0)
 		r = show(cli, &b, &report);

@@ -69,7 +69,8 @@ cmd_transfer_export(struct cli *cli)
 		r = open_rest(&at);
 	if (r == 0) {
 		options.phrase = phrase;
-		r = kms_transfer_export(at.store, &at.actor, &options, &done);
+		r = open_say_owner(&at,
+		    kms_transfer_export(at.store, &at.actor, &options, &done));
 	}
 	if (r == 0)
 		r = show_export(cli, options.path, &done);
@@ -172,8 +173,9 @@ cmd_transfer_import(struct cli *cli)
 		r = open_rest(&at);
 	if (r == 0) {
 		options.phrase = phrase;
-		r = kms_transfer_import(at.store, &at.actor, &options,
-		    import_one, &m);
+		r = open_say_owner(&at,
+		    kms_transfer_import(at.store, &at.actor, &options,
+			import_one, &m));
 	}
 	if (r == 0)
 		r = finish_import(cli, &m);
@@ -308,8 +310,9 @@ cmd_transfer_recover(struct cli *cli)
 	if (r == 0)
 		r = check_group(&at, options.group);
 	if (r == 0)
-		r = kms_transfer_recover(at.store, &at.actor, &options, &view,
-		    &held);
+		r = open_say_owner(&at,
+		    kms_transfer_recover(at.store, &at.actor, &options, &view,
+			&held));
 	if (r == 0)
 		r = cmd_key_show(cli, &view, held);
 	open_close(&at);

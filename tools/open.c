@@ -203,6 +203,14 @@ open_all(struct open *at, const struct cli *cli)
 }
 
 int
+open_say_owner(const struct open *at, int r)
+{
+	if (r != KMS_ERR_IO || !at->owner.became)
+		return r;
+	return kms_fail_add(r, "as the store's owner");
+}
+
+int
 open_leave(struct open *at)
 {
 	kms_store_close(&at->store);

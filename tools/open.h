@@ -54,6 +54,10 @@ int open_rest(struct open *) KMS_MUST;
 /* All of it, from nothing: what most operations begin with. */
 int open_all(struct open *, const struct cli *) KMS_MUST;
 
+/* Root acts as the owner, who may not reach a file that root may: says so in
+ * front of the cause. The code as it was. */
+int open_say_owner(const struct open *, int r);
+
 /* Closes store and token and goes back to the caller's user, for another's
  * program; the configuration stays. */
 int open_leave(struct open *) KMS_MUST;
