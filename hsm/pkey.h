@@ -5,8 +5,8 @@
  * each signature is verified before it is handed out.
  *
  * libp11's own EVP_PKEY is not used: it is bound to the module as it was
- * loaded. Used after a reload it waits for ever (measured, 0.4.12), and where
- * C_OpenSession fails it does so too.
+ * loaded. Used after a reload (which hsm/job does by itself when the token was
+ * away) it waits for ever: measured, 0.4.12.
  */
 #ifndef HSM_PKEY_H
 #define HSM_PKEY_H

@@ -57,6 +57,8 @@
 	X(C_Encrypt)           \
 	X(C_DecryptInit)       \
 	X(C_Decrypt)           \
+	X(C_SignInit)          \
+	X(C_Sign)              \
 	X(C_GenerateKey)       \
 	X(C_GenerateKeyPair)   \
 	X(C_WrapKey)           \
@@ -539,6 +541,10 @@ CALL(C_DecryptInit, (session s, mechanism *m, object k),
     is_missing(m) ? CKR_MECHANISM_INVALID : g.f->C_DecryptInit(s, m, real(k)))
 CALL(C_Decrypt, (session s, byte *in, number n, byte *out, number *len),
     g.f->C_Decrypt(s, in, n, out, len))
+CALL(C_SignInit, (session s, mechanism *m, object k),
+    is_missing(m) ? CKR_MECHANISM_INVALID : g.f->C_SignInit(s, m, real(k)))
+CALL(C_Sign, (session s, byte *in, number n, byte *out, number *len),
+    g.f->C_Sign(s, in, n, out, len))
 CALL(C_GenerateKey, (session s, mechanism *m, attr *t, number n, object *out),
     generate_key(s, m, t, n, out))
 CALL(C_GenerateKeyPair,

@@ -265,6 +265,7 @@ main(void)
 	suite_add_tcase(s, recover_tests());
 	suite_add_tcase(s, adopt_tests());
 	suite_add_tcase(s, thread_tests());
+	suite_add_tcase(s, pkey_tests());
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);

@@ -87,5 +87,6 @@ TCase *anchor_tests(void);
 TCase *recover_tests(void);
 TCase *adopt_tests(void);
 TCase *thread_tests(void);
+TCase *pkey_tests(void);
 
 #endif
