@@ -11,8 +11,9 @@ same "$out$err" ''
 mkdir -p "$dir/tree/tests/house" "$dir/tree/doc"
 cp "$top/tests/house/pages.sh" "$dir/tree/tests/house"
 cp -R "$top/doc/man" "$dir/tree/doc"
-sed -i 's/^\.Fl quiescedb$/.Fl quiescedb2/' "$dir/tree/doc/man/p11kmsutil.8"
-sed -i '/^\.Op Fl preview$/d' "$dir/tree/doc/man/p11kms.8"
-want 1 "$dir/tree/tests/house/pages.sh" "$bin"
-prints '+-quiescedb2' '-quiescedb [' '[-preview]' 'p11kms(8) differs' \
-	'p11kmsutil(8) differs'
+sed -i 's/^\.Fl eject$/.Fl throw/; /^\.Op Fl lenient$/d' \
+	"$dir/tree/doc/man/vtaped.8"
+echo .Xyz >>"$dir/tree/doc/man/vtaped.8"
+want 1 "$dir/tree/tests/house/pages.sh" "$bin" vtaped
+prints '+-throw -drive SOCKET' '--eject -drive SOCKET' '[-lenient]' \
+	'vtaped(8) differs' 'mandoc warns'

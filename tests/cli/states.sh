@@ -15,8 +15,8 @@ generation() {
 	want 0 p11kmsutil -ksstats -json
 	field generation
 }
-# stays FROM TO: already there, so nothing is written.
-# goes FROM TO; refused FROM TO PATH: the steps in between; never FROM.
+# stays STATE: already there, so nothing is written. goes FROM TO. refused FROM
+# TO PATH: named is the way by single steps. never FROM: back to prelive.
 step() {
 	want "$1" p11kmsutil -modifykey -kgname ENCR_a -keyname k -state "$2" -json
 }

@@ -1,9 +1,11 @@
 #!/bin/bash
-# pages.sh BIN: the manual pages in doc/man against what the programs in BIN
-# say with -help: the same operations, each with the same line of options. And
-# no page may give a warning. One line per breach.
+# pages.sh BIN [PROGRAM...]: the manual pages in doc/man against what the
+# programs in BIN say with -help: the same operations, each with the same line
+# of options. And no page may give a warning. One line per breach.
 set -euo pipefail
-bin=${1:?usage: pages.sh BIN}
+bin=${1:?usage: pages.sh BIN [PROGRAM...]}
+shift
+[ $# -gt 0 ] || set -- p11kms p11kmsutil p11kmsdrive vtaped
 cd "$(dirname "$0")/../.."
 work=$(mktemp -d "${TMPDIR:-/tmp}/pages.XXXXXX")
 trap 'rm -rf "$work"' EXIT
@@ -35,7 +37,7 @@ heads() {
 		sed 's/-- CMD ARG \.\.\./-- CMD ARG…/'
 }
 
-for program in p11kms p11kmsutil p11kmsdrive vtaped; do
+for program in "$@"; do
 	"$bin/$program" -help |
 		sed -n 's/^  -\([a-z]*\)  *[^ ].*/\1/p' >"$work/operations"
 	while read -r operation; do
