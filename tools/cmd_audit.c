@@ -212,7 +212,7 @@ sign_trail(struct open *at, struct cli *cli, const struct kms_trail_filter *f)
 {
 	struct hsm_pkey *key = NULL;
 	struct sign *sign = NULL;
-	int r;
+	int r, left;
 
 	r = sign_open(cli_value(cli, "path"), &sign);
 	if (r == 0)
@@ -224,7 +224,10 @@ sign_trail(struct open *at, struct cli *cli, const struct kms_trail_filter *f)
 	if (r == 0)
 		r = sign_finish(sign, hsm_pkey_get(key));
 	hsm_pkey_free(&key);
+	left = open_leave(at); /* to remove, as their maker, what failed */
 	sign_close(&sign);
+	if (r == 0)
+		r = left;
 	return r == 0 ? print_check(cli) : r;
 }
 

@@ -70,11 +70,10 @@ sign_close(struct sign **sp)
 	if (s == NULL)
 		return;
 	for (i = 0; i < FILES; i++) {
-		if (s->f[i] != NULL) {
+		if (s->f[i] != NULL)
 			(void)fclose(s->f[i]);
-			if (!s->done)
-				(void)unlink(s->path[i]);
-		}
+		if (s->f[i] != NULL && s->path[i] != NULL && !s->done)
+			(void)unlink(s->path[i]);
 		free(s->path[i]);
 	}
 	free(s);

@@ -76,6 +76,7 @@ want 0 pkcs11-tool --module "${SOFTHSM2_MODULE:-/usr/lib/softhsm/libsofthsm2.so}
 	--keypairgen --key-type EC:prime256v1 --label p11kms-audit --id 41
 want 2 p11kmsutil -audit -sign
 want 8 p11kmsutil -audit -sign -path "$dir/conf"
+[ ! -e "$dir/trail" ] || fail "a file is left that was not signed"
 want 0 p11kmsutil -audit -sign -path "$dir/trail"
 prints "openssl dgst -sha256 -verify $dir/trail.pub"
 check=$(printf %s "$out" | sed -n 's/.*: \(openssl .*\)/\1/p')
