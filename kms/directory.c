@@ -13,16 +13,34 @@ kms_directory_key_id(const struct kms_directory *d, uint32_t k)
 	return d->row[d->key[k].row].id;
 }
 
+/* The key that key k comes behind in its group's list; NONE: it is the first.
+ * A new one is the last, and a replaced one goes where it was: a rotation
+ * replaces every key, and must not look for each among all. */
+static uint32_t
+find_before(const struct kms_directory *d, uint32_t g, uint32_t k)
+{
+	uint64_t id = kms_directory_key_id(d, k);
+	uint32_t before = d->gap_prev, next;
+
+	if (d->gap_group == g &&
+	    (before == NONE || kms_directory_key_id(d, before) < id)) {
+		next = before == NONE ? d->group[g].first : d->key[before].next;
+		if (next == NONE || kms_directory_key_id(d, next) > id)
+			return before;
+	}
+	before = d->group[g].last;
+	while (before != NONE && kms_directory_key_id(d, before) > id)
+		before = d->key[before].prev;
+	return before;
+}
+
 void
 kms_directory_list_insert(struct kms_directory *d, uint32_t g, uint32_t k)
 {
 	struct kms_directory_group *group = &d->group[g];
 	struct kms_directory_key *key = &d->key[k];
-	uint32_t before = group->last;
+	uint32_t before = find_before(d, g, k);
 
-	while (before != NONE &&
-	    kms_directory_key_id(d, before) > kms_directory_key_id(d, k))
-		before = d->key[before].prev;
 	key->prev = before;
 	key->next = before == NONE ? group->first : d->key[before].next;
 	if (key->prev == NONE)
@@ -49,6 +67,8 @@ list_remove(struct kms_directory *d, uint32_t g, uint32_t k)
 	const struct kms_directory_key *key = &d->key[k];
 	uint32_t a;
 
+	d->gap_group = g;
+	d->gap_prev = key->prev;
 	group->keys--;
 	group->by_state[key->state]--;
 	if (group->active == k) {

@@ -20,6 +20,9 @@ struct kms_directory {
 	uint32_t rows, keys, groups; /* of the arrays, in use or free */
 	uint32_t rows_cap, keys_cap, groups_cap;
 	uint32_t free_key, free_group; /* lists through next and first */
+	/* Where the key last taken out of a list was: behind gap_prev (NONE:
+	 * first) of group gap_group. A key replaced goes back there. */
+	uint32_t gap_group, gap_prev;
 	struct kms_table by_tag, by_name, by_group;
 	uint64_t count[KMS_KINDS + 1];
 	uint64_t epoch, changes;

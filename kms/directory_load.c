@@ -124,6 +124,7 @@ kms_directory_new(const uint64_t count[KMS_KINDS + 1],
 		goto out;
 	}
 	d->free_key = d->free_group = NONE;
+	d->gap_group = d->gap_prev = NONE;
 	for (i = KMS_KIND_GROUP; i <= KMS_KINDS; i++) {
 		if (count[i] > ROWS_MAX) {
 			r = kms_fail(KMS_ERR_LIMIT, "directory of %llu rows",
