@@ -7,11 +7,12 @@
 # A directory on another device than the store's, for backups that count.
 elsewhere=''
 for at in /dev/shm /tmp /var/tmp "$top" "$HOME"; do
-	[ -w "$at" ] && [ "$(stat -c %d "$at")" != "$(stat -c %d "$dir")" ] || continue
-	elsewhere=$(mktemp -d "$at/p11kms.XXXXXX")
-	break
+	if [ -w "$at" ] && [ "$(stat -c %d "$at")" != "$(stat -c %d "$dir")" ]; then
+		elsewhere=$(mktemp -d "$at/p11kms.XXXXXX")
+		break
+	fi
 done
-trap 'cleanup; rm -rf "$elsewhere"' EXIT
+trap 'cleanup; rm -rf ${elsewhere:+"$elsewhere"}' EXIT
 [ -n "$elsewhere" ] || {
 	echo "no second device here: not tested"
 	exit 0
