@@ -100,7 +100,7 @@ add_one(struct recover *c, struct kms_tx *tx, size_t i)
 	return refuse_key(c, r, k);
 }
 
-/* Shown once they are durable, and wiped from the batch. */
+/* Shown once they are durable. */
 static int
 add_batch(struct recover *c)
 {

@@ -56,28 +56,34 @@ doctor_days_since(int64_t us)
 	return age < 0 ? 0 : (uint64_t)age / 1000000 / 86400;
 }
 
+#define NAMED_MAX 5u
+
 void
 doctor_name(struct doctor_names *names, const char *name)
 {
-	size_t len = strlen(names->text);
-	size_t room = sizeof(names->text) - len - sizeof(" and 1000000 more");
+	size_t len = strlen(names->text), cap = sizeof(names->text);
+	size_t tail = sizeof(", ... and 1000000 more");
 
-	if (strlen(name) + 2 < room && names->n < 5)
-		snprintf(names->text + len, sizeof(names->text) - len, "%s%s",
-		    len > 0 ? ", " : "", name);
-	else if (names->n == 0)
-		snprintf(names->text, sizeof(names->text), "%.100s...", name);
 	names->n++;
+	if (names->named == NAMED_MAX)
+		return;
+	if (len + strlen(name) + tail < cap)
+		snprintf(names->text + len, cap - len, "%s%s",
+		    len > 0 ? ", " : "", name);
+	else if (names->named == 0)
+		snprintf(names->text, cap, "%.100s...", name);
+	else
+		return;
+	names->named++;
 }
 
-/* How many of them the text names: one more than it has commas between. */
 const char *
 doctor_names_text(struct doctor_names *names)
 {
-	size_t len = strlen(names->text), named = names->n < 5 ? names->n : 5;
+	size_t len = strlen(names->text);
 
-	if (names->n > named)
+	if (names->n > names->named)
 		snprintf(names->text + len, sizeof(names->text) - len,
-		    " and %zu more", names->n - named);
+		    " and %zu more", names->n - names->named);
 	return names->text;
 }

@@ -30,7 +30,7 @@ uint64_t doctor_days_since(int64_t us);
 /* "A, B, C and 4 more", as much as fits. */
 struct doctor_names {
 	char text[256];
-	size_t n;
+	size_t n, named; /* how many, and how many the text names */
 };
 void doctor_name(struct doctor_names *, const char *);
 const char *doctor_names_text(struct doctor_names *);
