@@ -34,6 +34,33 @@ hsm_datakey_readable(struct hsm_template *t, bool bare)
 	hsm_template_bool(t, CKA_EXTRACTABLE, true);
 }
 
+static void
+usage(struct hsm_template *t, bool encrypt, bool decrypt)
+{
+	begin(t);
+	hsm_template_bool(t, CKA_SENSITIVE, true);
+	hsm_template_bool(t, CKA_EXTRACTABLE, false);
+	hsm_template_bool(t, CKA_ENCRYPT, encrypt);
+	hsm_template_bool(t, CKA_DECRYPT, decrypt);
+	hsm_template_bool(t, CKA_SIGN, false);
+	hsm_template_bool(t, CKA_VERIFY, false);
+	hsm_template_bool(t, CKA_WRAP, false);
+	hsm_template_bool(t, CKA_UNWRAP, false);
+	hsm_template_bool(t, CKA_DERIVE, false);
+}
+
+void
+hsm_datakey_single(struct hsm_template *t, bool decrypt)
+{
+	usage(t, !decrypt, decrypt);
+}
+
+void
+hsm_datakey_both(struct hsm_template *t)
+{
+	usage(t, true, true);
+}
+
 int
 hsm_datakey_born(struct hsm_session *s, CK_OBJECT_HANDLE *out)
 {

@@ -1,7 +1,8 @@
 /*
  * A data key inside the token: a session object that lives for one operation.
- * It may encrypt, for its check value is computed in the token (ECB of one
- * block), and be wrapped; nothing else is done with it.
+ * To be wrapped or proven it may encrypt, for its check value is computed in
+ * the token (ECB of one block), and leave wrapped. For client data it may
+ * encrypt or decrypt and cannot leave at all.
  */
 #ifndef HSM_DATAKEY_H
 #define HSM_DATAKEY_H
@@ -21,6 +22,12 @@ void hsm_datakey_hidden(struct hsm_template *);
  * told EXTRACTABLE, opencryptoki refuses to be told and needs this one.
  */
 void hsm_datakey_readable(struct hsm_template *, bool bare);
+
+/* The template for one that encrypts client data, or decrypts it, once: it
+ * has this one usage and never leaves the token. */
+void hsm_datakey_single(struct hsm_template *, bool decrypt);
+/* For a throw-away that tries both. */
+void hsm_datakey_both(struct hsm_template *);
 
 int hsm_datakey_kcv(struct hsm_session *, CK_OBJECT_HANDLE,
     uint8_t kcv[KMS_KCV_LEN]) KMS_MUST;

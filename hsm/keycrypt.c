@@ -2,36 +2,17 @@
 
 #include <string.h>
 
-#define GCM_TAG_BITS (KMS_GCM_TAG * 8)
-#define CBC_IV 16u
 #define CIPHER_MAX (KMS_KEY_LEN + KMS_GCM_TAG)
 
-/* The parameters of either encrypting mechanism, over the IV in iv. */
-struct cipher {
-	CK_MECHANISM m;
-	CK_GCM_PARAMS gcm;
-	CK_BYTE iv[CBC_IV];
-	size_t iv_len;
-};
-
-static void
-cipher_init(struct cipher *c, enum kms_mech mech)
+/* The mechanism with its parameters; returns the length of its IV. */
+static size_t
+cipher_init(struct hsm_cipher *c, enum kms_mech mech)
 {
-	memset(c, 0, sizeof(*c));
-	c->m.mechanism = hsm_mech_type(mech, NULL);
-	if (mech == KMS_MECH_AES_CBC) {
-		c->iv_len = CBC_IV;
-		c->m.pParameter = c->iv;
-		c->m.ulParameterLen = CBC_IV;
-		return;
-	}
-	c->iv_len = KMS_GCM_IV;
-	c->gcm.pIv = c->iv;
-	c->gcm.ulIvLen = KMS_GCM_IV;
-	c->gcm.ulIvBits = KMS_GCM_IV * 8;
-	c->gcm.ulTagBits = GCM_TAG_BITS;
-	c->m.pParameter = &c->gcm;
-	c->m.ulParameterLen = sizeof(c->gcm);
+	enum kms_cipher cipher = mech == KMS_MECH_AES_CBC ? KMS_CIPHER_CBC
+							  : KMS_CIPHER_GCM;
+
+	hsm_cipher_init(c, cipher);
+	return kms_cipher_iv_len(cipher);
 }
 
 /* iv | ciphertext (| tag). The IV is copied after the call: a token in FIPS
@@ -42,12 +23,13 @@ encrypt(struct hsm_session *s, const struct hsm_master *m,
 {
 	CK_ULONG len = CIPHER_MAX;
 	struct kms_secret *in = NULL;
-	struct cipher c;
+	struct hsm_cipher c;
+	size_t iv_len;
 	CK_RV rv;
 	int r;
 
-	cipher_init(&c, m->mech);
-	r = kms_random(c.iv, c.iv_len);
+	iv_len = cipher_init(&c, m->mech);
+	r = kms_random(c.iv, iv_len);
 	/* C_Encrypt's input is not const */
 	if (r == 0)
 		r = kms_secret_dup(key, &in);
@@ -58,13 +40,13 @@ encrypt(struct hsm_session *s, const struct hsm_master *m,
 	rv = s->f->C_EncryptInit(s->h, &c.m, m->h);
 	if (rv == CKR_OK)
 		rv = s->f->C_Encrypt(s->h, kms_secret_fill(in), KMS_KEY_LEN,
-		    w->bytes + c.iv_len, &len);
+		    w->bytes + iv_len, &len);
 	if (rv != CKR_OK) {
 		r = hsm_session_fail(s, rv, "C_Encrypt");
 		goto out;
 	}
-	memcpy(w->bytes, c.iv, c.iv_len);
-	w->len = c.iv_len + len;
+	memcpy(w->bytes, c.iv, iv_len);
+	w->len = iv_len + len;
 	r = hsm_mech_check_len(m->mech, w);
 out:
 	kms_secret_free(&in);
@@ -80,19 +62,20 @@ hsm_keycrypt_unwrap(struct hsm_session *s, const struct hsm_master *m,
 	struct kms_secret *key = NULL;
 	CK_BYTE in[CIPHER_MAX];
 	uint8_t kcv[KMS_KCV_LEN];
-	struct cipher c;
+	struct hsm_cipher c;
+	size_t iv_len;
 	CK_RV rv;
 	int r;
 
-	cipher_init(&c, m->mech);
+	iv_len = cipher_init(&c, m->mech);
 	r = kms_secret_new(CIPHER_MAX, &key);
 	if (r != 0)
 		return r;
-	memcpy(c.iv, w->bytes, c.iv_len);
-	memcpy(in, w->bytes + c.iv_len, w->len - c.iv_len);
+	memcpy(c.iv, w->bytes, iv_len);
+	memcpy(in, w->bytes + iv_len, w->len - iv_len);
 	rv = s->f->C_DecryptInit(s->h, &c.m, m->h);
 	if (rv == CKR_OK)
-		rv = s->f->C_Decrypt(s->h, in, w->len - c.iv_len,
+		rv = s->f->C_Decrypt(s->h, in, w->len - iv_len,
 		    kms_secret_fill(key), &len);
 	if (rv != CKR_OK)
 		r = hsm_mech_unwrap_fail(s, rv, "C_Decrypt");

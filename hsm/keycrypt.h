@@ -6,6 +6,7 @@
 #ifndef HSM_KEYCRYPT_H
 #define HSM_KEYCRYPT_H
 
+#include "hsm/cipher.h"
 #include "hsm/mech.h"
 
 /* key NULL: made here, from the token's random bytes and the host's. Read back

@@ -5,6 +5,7 @@
 #ifndef HSM_KEYWRAP_H
 #define HSM_KEYWRAP_H
 
+#include "hsm/cipher.h"
 #include "hsm/datakey.h"
 #include "hsm/mech.h"
 
@@ -16,6 +17,10 @@ int hsm_keywrap_unwrap(struct hsm_session *, const struct hsm_master *,
 /* Does the master key open this? Hidden all the time. */
 int hsm_keywrap_prove(struct hsm_session *, const struct hsm_master *,
     const struct kms_wrapped *) KMS_MUST;
+/* Client data under the key, which stays hidden and has this one usage. USAGE:
+ * the data does not decrypt, and the token is well. */
+int hsm_keywrap_crypt(struct hsm_session *, const struct hsm_master *,
+    const struct kms_wrapped *, struct kms_crypt *) KMS_MUST;
 int hsm_keywrap_move(struct hsm_session *, const struct hsm_master *from,
     const struct hsm_master *to, const struct kms_wrapped *in,
     struct kms_wrapped *out) KMS_MUST;

@@ -16,6 +16,7 @@
 struct hsm_quirks {
 	atomic_bool bare_template; /* see hsm_datakey_readable */
 	atomic_bool old_kwp;       /* CKM_AES_KEY_WRAP_PAD, not _KWP (3.0) */
+	atomic_uint ciphers;       /* hsm_cipher_probe's; 0: not asked yet */
 };
 
 /* A master key in hand: the handle is of the session's generation. */

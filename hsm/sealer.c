@@ -1,4 +1,4 @@
-#include "hsm/sealer.h"
+#include "hsm/sealer_impl.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -6,15 +6,7 @@
 #include "hsm/adopt.h"
 #include "hsm/anchor.h"
 #include "hsm/debris.h"
-#include "hsm/job.h"
-#include "hsm/keyring.h"
 #include "hsm/trial.h"
-
-struct hsm_sealer {
-	struct kms_sealer base; /* first: the one is the other */
-	struct hsm_token *token;
-	struct hsm_keyring *ring;
-};
 
 /* The arguments of an operation: each uses those it needs. */
 struct job {
@@ -23,9 +15,6 @@ struct job {
 	const struct kms_slot *named; /* a key not used, only looked at */
 	struct kms_slot *made;
 	const struct kms_secret *key;
-	struct kms_secret **key_out;
-	const struct kms_wrapped *in;
-	struct kms_wrapped *out;
 	const struct kms_wanted *wanted;
 	struct kms_attr_report *report;
 	const uint8_t (*known_debris)[32];
@@ -247,117 +236,6 @@ debris_sweep(struct kms_sealer *s, const uint8_t (*list)[32], size_t n,
 	return run_locked(s, &j);
 }
 
-/* Proven on the spot: a wrap under the wrong key would lose the data key. */
-static int
-do_wrap(struct hsm_job *base, struct hsm_session *s)
-{
-	struct job *j = job_of(base);
-	struct hsm_master m;
-	int r;
-
-	r = hsm_keyring_get(j->z->ring, s, j->base.slot, &m);
-	if (r == 0)
-		r = hsm_keyring_prove(j->z->ring, s, j->base.slot, &m);
-	if (r == 0)
-		r = hsm_wrap_make(s, &m, j->key, j->out);
-	return r;
-}
-
-static int
-wrap(struct kms_sealer *s, const struct kms_slot *slot,
-    const struct kms_secret *key, struct kms_wrapped *out)
-{
-	struct job j = {.base.run = do_wrap,
-	    .base.slot = slot,
-	    .key = key,
-	    .out = out};
-
-	memset(out, 0, sizeof(*out));
-	return run(s, &j);
-}
-
-/* key_out NULL: only proven. */
-static int
-do_unwrap(struct hsm_job *base, struct hsm_session *s)
-{
-	struct job *j = job_of(base);
-	struct hsm_master m;
-	int r;
-
-	r = hsm_keyring_get(j->z->ring, s, j->base.slot, &m);
-	if (r != 0)
-		return r;
-	r = j->key_out != NULL ? hsm_wrap_open(s, &m, j->in, j->key_out)
-			       : hsm_wrap_prove(s, &m, j->in);
-	if (r == KMS_ERR_AUTH)
-		return kms_fail(r,
-		    "a wrapped key does not open under master key '%s' (%s)",
-		    j->base.slot->id, kms_err_cause(r));
-	if (r != 0)
-		return kms_fail_add(r, "master key '%s'", j->base.slot->id);
-	r = hsm_keyring_learn(j->z->ring, j->base.slot, j->in);
-	if (r != 0)
-		kms_secret_free(j->key_out);
-	return r;
-}
-
-static int
-unwrap(struct kms_sealer *s, const struct kms_slot *slot,
-    const struct kms_wrapped *in, struct kms_secret **out)
-{
-	struct job j = {
-	    .base.run = do_unwrap,
-	    .base.slot = slot,
-	    .in = in,
-	    .key_out = out,
-	};
-
-	*out = NULL;
-	return run(s, &j);
-}
-
-static int
-prove(struct kms_sealer *s, const struct kms_slot *slot,
-    const struct kms_wrapped *in)
-{
-	struct job j = {
-	    .base.run = do_unwrap,
-	    .base.slot = slot,
-	    .in = in,
-	};
-
-	return run(s, &j);
-}
-
-static int
-do_rewrap(struct hsm_job *base, struct hsm_session *s)
-{
-	struct job *j = job_of(base);
-	struct hsm_master from, to;
-	int r;
-
-	r = hsm_keyring_get(j->z->ring, s, j->base.slot, &from);
-	if (r == 0)
-		r = hsm_keyring_get(j->z->ring, s, j->base.to, &to);
-	if (r == 0)
-		r = hsm_keyring_prove(j->z->ring, s, j->base.to, &to);
-	if (r == 0)
-		r = hsm_wrap_move(s, &from, &to, j->out);
-	return r;
-}
-
-static int
-rewrap(struct kms_sealer *s, const struct kms_slot *from,
-    const struct kms_slot *to, struct kms_wrapped *w)
-{
-	struct job j = {.base.run = do_rewrap,
-	    .base.slot = from,
-	    .base.to = to,
-	    .out = w};
-
-	return run(s, &j);
-}
-
 static int
 do_random(struct hsm_job *base, struct hsm_session *s)
 {
@@ -454,10 +332,12 @@ static const struct kms_sealer functions = {
     .drop = drop,
     .debris_list = debris_list,
     .debris_sweep = debris_sweep,
-    .wrap = wrap,
-    .unwrap = unwrap,
-    .prove = prove,
-    .rewrap = rewrap,
+    .wrap = hsm_sealer_wrap,
+    .unwrap = hsm_sealer_unwrap,
+    .prove = hsm_sealer_prove,
+    .rewrap = hsm_sealer_rewrap,
+    .crypt = hsm_sealer_crypt,
+    .ciphers = hsm_sealer_ciphers,
     .random = random_bytes,
     .anchor_get = anchor_get,
     .anchor_put = anchor_put,

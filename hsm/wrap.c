@@ -71,6 +71,23 @@ hsm_wrap_prove(struct hsm_session *s, const struct hsm_master *m,
 }
 
 int
+hsm_wrap_crypt(struct hsm_session *s, const struct hsm_master *m,
+    const struct kms_wrapped *w, struct kms_crypt *c)
+{
+	struct kms_secret *key = NULL;
+	int r;
+
+	c->out = NULL;
+	if (hsm_mech_wraps(m->mech))
+		return hsm_keywrap_crypt(s, m, w, c);
+	r = hsm_wrap_open(s, m, w, &key);
+	if (r == 0)
+		r = kms_cipher_run(key, c);
+	kms_secret_free(&key);
+	return r;
+}
+
+int
 hsm_wrap_move(struct hsm_session *s, const struct hsm_master *from,
     const struct hsm_master *to, struct kms_wrapped *w)
 {

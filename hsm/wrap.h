@@ -6,6 +6,7 @@
 #define HSM_WRAP_H
 
 #include "hsm/mech.h"
+#include "kms/base/cipher.h"
 
 /*
  * key NULL: born in the token, or on the host where the mechanism encrypts.
@@ -20,6 +21,11 @@ int hsm_wrap_open(struct hsm_session *, const struct hsm_master *,
 /* As open, but the key stays in the token where the mechanism wraps. */
 int hsm_wrap_prove(struct hsm_session *, const struct hsm_master *,
     const struct kms_wrapped *) KMS_MUST;
+/* Client data under the wrapped key, which stays in the token where the
+ * mechanism wraps; else it passes through locked memory and the host does the
+ * work. USAGE: the data does not decrypt. */
+int hsm_wrap_crypt(struct hsm_session *, const struct hsm_master *,
+    const struct kms_wrapped *, struct kms_crypt *) KMS_MUST;
 /* From one master key to another, inside the token where both wrap. *w changes
  * only on success. */
 int hsm_wrap_move(struct hsm_session *, const struct hsm_master *from,

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kms/base/secret.h"
+#include "kms/base/cipher.h"
 
 #define KMS_ID_MAX 255u /* bytes of a name or ID, without the NUL */
 #define KMS_CKAID_MAX 64u
@@ -149,6 +149,20 @@ struct kms_sealer {
 	 * on success. */
 	int (*rewrap)(struct kms_sealer *, const struct kms_slot *from,
 	    const struct kms_slot *to, struct kms_wrapped *w);
+
+	/*
+	 * Client data under the wrapped key, which is unwrapped inside the
+	 * token for this one operation, with this one usage, where the
+	 * mechanism wraps; else it passes through locked memory of the host,
+	 * which does the work. AUTH as unwrap; USAGE: the data does not
+	 * decrypt, has no size that fits, or the token lacks the mode.
+	 */
+	int (*crypt)(struct kms_sealer *, const struct kms_slot *,
+	    const struct kms_wrapped *, struct kms_crypt *);
+	/* Which modes crypt has, a set of 1 << kms_cipher: tried in the token,
+	 * once, rather than believed. */
+	int (*ciphers)(struct kms_sealer *, const struct kms_slot *,
+	    unsigned *);
 
 	/* C_GenerateRandom. The caller mixes with the host's own. */
 	int (*random)(struct kms_sealer *, uint8_t *, size_t);

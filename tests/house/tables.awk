@@ -230,6 +230,10 @@ FNR == 1 {
 	breach(FILENAME, FNR, "unwraps a key; doc/ARCHITECTURE.md says who may")
 }
 
+/->crypt\(/ && FILENAME ~ /^kms\// && FILENAME != "kms/release.c" {
+	breach(FILENAME, FNR, "uses a key; only kms/release.c may")
+}
+
 /^[ \t]*(\*|\/\*)/ {
 	next # a comment
 }

@@ -387,6 +387,41 @@ soft_rewrap(struct kms_sealer *api, const struct kms_slot *from,
 }
 
 static int
+soft_crypt(struct kms_sealer *api, const struct kms_slot *slot,
+    const struct kms_wrapped *w, struct kms_crypt *c)
+{
+	struct soft *s = of(api);
+	struct kms_secret *data = NULL;
+	struct soft_key *master;
+	int r;
+
+	c->out = NULL;
+	r = enter(s);
+	if (r != 0)
+		return r;
+	s->control.crypts++;
+	r = find_for_use(s, slot, &master);
+	if (r == 0)
+		r = soft_token_unwrap(master, w, &data);
+	if (r == 0)
+		r = kms_cipher_run(data, c);
+	kms_secret_free(&data);
+	leave(s);
+	return r;
+}
+
+static int
+soft_ciphers(struct kms_sealer *api, const struct kms_slot *slot, unsigned *out)
+{
+	(void)slot;
+	*out = 0;
+	if (of(api)->control.away)
+		return kms_fail(KMS_ERR_TOKEN, "soft token is away");
+	*out = KMS_CIPHERS_ALL & ~of(api)->control.no_ciphers;
+	return 0;
+}
+
+static int
 soft_random(struct kms_sealer *api, uint8_t *out, size_t len)
 {
 	if (of(api)->control.away)
@@ -501,6 +536,8 @@ static const struct kms_sealer functions = {
     .unwrap = soft_unwrap,
     .prove = soft_prove,
     .rewrap = soft_rewrap,
+    .crypt = soft_crypt,
+    .ciphers = soft_ciphers,
     .random = soft_random,
     .anchor_get = soft_anchor_get,
     .anchor_put = soft_anchor_put,

@@ -20,7 +20,8 @@ struct soft_control {
 	bool away;      /* every call is KMS_ERR_TOKEN */
 	bool no_anchor; /* takes no data objects: NOTFOUND */
 	bool put_fails; /* anchor_put is KMS_ERR_TOKEN and changes nothing */
-	unsigned wraps, unwraps, puts;
+	unsigned no_ciphers; /* sealer->ciphers without these */
+	unsigned wraps, unwraps, puts, crypts;
 };
 
 struct soft_control *soft_sealer_control(struct kms_sealer *);

@@ -76,6 +76,7 @@ main(void)
 	srunner_add_suite(run, buf_suite());
 	srunner_add_suite(run, text_suite());
 	srunner_add_suite(run, crypt_suite());
+	srunner_add_suite(run, cipher_suite());
 	srunner_add_suite(run, failing_suite());
 	srunner_add_suite(run, file_suite());
 	srunner_add_suite(run, lib_suite());

@@ -14,6 +14,7 @@ Suite *secret_suite(void);
 Suite *buf_suite(void);
 Suite *text_suite(void);
 Suite *crypt_suite(void);
+Suite *cipher_suite(void);
 Suite *failing_suite(void);
 Suite *file_suite(void);
 Suite *lib_suite(void);

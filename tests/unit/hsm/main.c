@@ -261,6 +261,7 @@ main(void)
 	suite_add_tcase(s, key_tests());
 	suite_add_tcase(s, refused_tests());
 	suite_add_tcase(s, wrap_tests());
+	suite_add_tcase(s, crypt_tests());
 	suite_add_tcase(s, anchor_tests());
 	suite_add_tcase(s, recover_tests());
 	suite_add_tcase(s, adopt_tests());

@@ -83,6 +83,7 @@ TCase *token_tests(void);
 TCase *key_tests(void);
 TCase *refused_tests(void);
 TCase *wrap_tests(void);
+TCase *crypt_tests(void);
 TCase *anchor_tests(void);
 TCase *recover_tests(void);
 TCase *adopt_tests(void);
