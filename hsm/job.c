@@ -23,6 +23,8 @@ is_worth_another(const struct hsm_job *j, int r, const struct hsm_session *s)
 {
 	if (r == 0)
 		return false;
+	if (s->rv == CKR_OK && j->expects && r == KMS_ERR_NOTFOUND)
+		return true;
 	if (s->rv == CKR_OK)
 		return j->slot != NULL &&
 		    (r == KMS_ERR_AUTH || r == KMS_ERR_MASTER ||

@@ -17,6 +17,9 @@ struct hsm_job {
 	/* The master keys it uses, or NULL: they are found and proven again. */
 	const struct kms_slot *slot, *to;
 	bool alone; /* no other call to the token meanwhile */
+	/* What it looks for was there before: not found, the token may have
+	 * been away, and shows a session from before nothing. */
+	bool expects;
 };
 
 int hsm_job_run(struct hsm_token *, struct hsm_keyring *, struct hsm_job *)

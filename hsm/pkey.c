@@ -204,6 +204,7 @@ sign_digest(const unsigned char *digest, int len, const BIGNUM *kinv,
 			   7) /
 	    8;
 	struct job j = {.base.run = do_sign,
+	    .base.expects = true,
 	    .p = p,
 	    .digest = digest,
 	    .digest_len = (size_t)len < order ? (size_t)len : order};

@@ -7,6 +7,7 @@
 #include "kms/age.h"
 #include "kms/load.h"
 #include "kms/sync.h"
+#include "kms/unlock.h"
 
 int
 kms_store_log_path(const char *path, char *out, size_t cap)
@@ -227,6 +228,18 @@ int
 kms_store_token_error(int r)
 {
 	return r == KMS_ERR_NOTFOUND ? kms_fail_add(KMS_ERR_TOKEN, "token") : r;
+}
+
+int
+kms_store_probe(struct kms_store *s)
+{
+	int r = kms_sync_enter(s, false);
+
+	if (r != 0)
+		return r;
+	r = kms_unlock_prove_kpk(s, &s->root);
+	kms_sync_leave(s, false);
+	return kms_store_token_error(r);
 }
 
 uint64_t

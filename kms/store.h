@@ -55,6 +55,10 @@ int kms_store_slot(struct kms_store *, enum kms_role, struct kms_slot *)
  * is not found is a token that is not the right one (TOKEN), never a data key
  * that does not exist. */
 int kms_store_token_error(int r) KMS_MUST;
+/* Does the KPK in the token still open what it wrapped? By the way that a
+ * release goes: a token that was away is logged into again. Any thread,
+ * outside a transaction. TOKEN, PIN, MASTER; what catching up finds. */
+int kms_store_probe(struct kms_store *) KMS_MUST;
 enum kms_anchor_state kms_store_anchor(const struct kms_store *);
 /* Generations behind the anchor in a read-only copy (KMS_ANCHOR_OLDER). */
 uint64_t kms_store_behind(const struct kms_store *);

@@ -420,7 +420,7 @@ config_new(const char *file, struct config **out)
 	c->drill_max_age = 365 * 86400;
 	c->backup.keep = 10;
 	c->backup.max_age = 7 * 86400;
-	c->server.workers = 4;
+	c->server.workers = 16;
 	return set_text(&c->file, file);
 }
 

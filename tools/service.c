@@ -16,6 +16,7 @@
 #include "kms/group.h"
 #include "kms/kmip/server.h"
 #include "tools/open.h"
+#include "tools/service_key.h"
 
 #define TICK_MS 5000
 #define DRAIN_MS 20000u
@@ -28,6 +29,7 @@ struct service {
 	struct kmip_service *kmip;
 	struct kmip_server *server;
 	struct kmip_metrics_server *metrics;
+	struct service_keys keys;
 	int signals; /* signalfd */
 	int tick_ms;
 	bool token_up; /* as it was last said */
@@ -62,7 +64,7 @@ make_rules(const struct config *c, struct kmip_rules **out)
 }
 
 static int
-make_tls(const struct config *c, struct kmip_tls_options *o)
+make_tls(struct service *s, const struct config *c, struct kmip_tls_options *o)
 {
 	const struct config_tls *t = &c->server.tls;
 
@@ -71,7 +73,7 @@ make_tls(const struct config *c, struct kmip_tls_options *o)
 	    .ca = t->ca,
 	    .crl = t->crl};
 	if (t->cert != NULL && t->key != NULL && t->ca != NULL)
-		return 0;
+		return service_keys_get(&s->keys, s->at.sealer, t, &o->pkey);
 	return kms_fail(KMS_ERR_CONFIG,
 	    "%s: [server] cert, key and ca are all needed; p11kms -newca makes "
 	    "them where a site has none",
@@ -115,7 +117,7 @@ start_server(struct service *s)
 	r = take_sockets(fds, &o.nfds);
 	o.fds = fds;
 	if (r == 0)
-		r = make_tls(c, &o.tls);
+		r = make_tls(s, c, &o.tls);
 	if (r == 0)
 		r = make_rules(c, &o.rules);
 	if (r == 0)
@@ -234,21 +236,16 @@ tell_token(struct service *s, const char *reason)
 /* --- one turn ------------------------------------------------------------- */
 
 /*
- * Is the KPK still in the token, where a client would need it? An idle
- * service finds out before its clients do, and the token layer logs in again
- * meanwhile. A module that hangs here stops the watchdog, which is right:
- * only a new process gets out of it.
+ * Does the token still do what a client would need it for? An idle service
+ * finds out before its clients do, and the token layer logs in again meanwhile.
+ * A module that hangs here stops the watchdog, which is right: only a new
+ * process gets out of it.
  */
 static void
 look_at_token(struct service *s)
 {
-	struct kms_slot slot;
-	int r;
+	int r = kms_store_probe(s->at.store);
 
-	r = kms_store_slot(s->at.store, KMS_ROLE_KPK, &slot);
-	if (r == 0)
-		r = kms_store_token_error(s->at.sealer->check(s->at.sealer,
-		    &slot));
 	if (r == 0 || r == KMS_ERR_TOKEN || r == KMS_ERR_PIN ||
 	    r == KMS_ERR_MASTER)
 		atomic_store(&s->kmip->metrics.token_up, r == 0);
@@ -265,7 +262,7 @@ read_again(struct service *s)
 
 	r = config_load(s->at.config->file, &c);
 	if (r == 0)
-		r = make_tls(c, &tls);
+		r = make_tls(s, c, &tls);
 	if (r == 0)
 		r = make_rules(c, &rules);
 	if (r == 0)
@@ -370,6 +367,7 @@ service_end(struct service *s)
 	kmip_metrics_close(&s->metrics);
 	kmip_server_free(&s->server);
 	kmip_service_close(&s->kmip);
+	service_keys_free(&s->keys);
 	open_close(&s->at);
 	if (s->signals >= 0)
 		(void)close(s->signals);

@@ -390,7 +390,7 @@ kmip_server_free(struct kmip_server **sp)
 }
 
 /* Beside a worker's bench: the request's keys and its answer at work. */
-#define WORK_LOCKED (2u * LOCKED_MAX)
+#define WORK_LOCKED LOCKED_MAX
 #define BASE_LOCKED (256u * 1024u)
 
 size_t

@@ -14,7 +14,7 @@
 #include "kms/kmip/batch.h"
 #include "kms/kmip/tls.h"
 
-#define KMIP_WORKERS_DEFAULT 4u
+#define KMIP_WORKERS_DEFAULT 16u
 #define KMIP_WORKERS_MAX 256u
 #define KMIP_CONNECTIONS_DEFAULT 512u
 

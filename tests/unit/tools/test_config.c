@@ -71,7 +71,7 @@ START_TEST(what_is_not_given_has_the_documented_default)
 	ck_assert_uint_eq(c->backup.keep, 10);
 	ck_assert_uint_eq(c->backup.max_age, 7 * 86400);
 	ck_assert_str_eq(c->server.listen, "0.0.0.0:5696");
-	ck_assert_uint_eq(c->server.workers, 4);
+	ck_assert_uint_eq(c->server.workers, 16);
 	ck_assert_uint_eq(c->clients, 0);
 }
 END_TEST
