@@ -7,7 +7,8 @@
 #define INQUIRY_ROOM 96u
 #define INQUIRY_LEAST 36u
 #define TYPE_TAPE 0x01u
-#define TRIES 3u /* the command, and twice more after unit attentions */
+#define MODE_LEN 12u /* header and one block descriptor (SPC-4 7.5.5) */
+#define TRIES 3u     /* the command, and twice more after unit attentions */
 
 static bool
 note(struct tape_drive *d, const struct tape_sense *s)
@@ -218,6 +219,28 @@ tape_drive_medium(struct tape_drive *d, bool *in)
 	if (s.key == TAPE_KEY_NOT_READY && s.asc == 0x04 && s.ascq == 0x02)
 		return 0;
 	return err;
+}
+
+int
+tape_drive_block_len(struct tape_drive *d, uint32_t *len)
+{
+	struct tape_cmd cmd = {.cdb = {0x1A, 0, 0, 0, MODE_LEN},
+	    .cdb_len = 6,
+	    .dir = TAPE_IN};
+	size_t got;
+
+	*len = 0;
+	cmd.in = d->page;
+	cmd.len = MODE_LEN;
+	cmd.timeout_ms = DRIVE_TIMEOUT_MS;
+	int err = tape_drive_exec(d, &cmd, "MODE SENSE", &got, NULL);
+	if (err)
+		return err;
+	if (got < MODE_LEN || d->page[3] < 8)
+		return kms_fail(KMS_ERR_DRIVE,
+		    "MODE SENSE: no block descriptor came");
+	*len = kms_get32(d->page + 8) & 0xFFFFFF;
+	return 0;
 }
 
 int

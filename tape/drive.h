@@ -58,6 +58,9 @@ const char *tape_ability_name(enum tape_ability);
 /* Is a tape in and ready? Becoming ready is KMS_ERR_BUSY. */
 int tape_drive_medium(struct tape_drive *, bool *in) KMS_MUST;
 
+/* The length of fixed blocks; 0: blocks of any length (MODE SENSE). */
+int tape_drive_block_len(struct tape_drive *, uint32_t *len) KMS_MUST;
+
 /* KMS_ERR_DRIVE, saying why, when this host cannot set keys. */
 int tape_drive_capabilities(struct tape_drive *, struct tape_capabilities *)
     KMS_MUST;

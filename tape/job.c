@@ -1,24 +1,29 @@
 #include "tape/job.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#define CAUSE_ROOM 256u
+#include "tape/bell.h"
+
+#define CAUSE_ROOM TAPE_EXCHANGE_CAUSE
 
 /* Signals held back while a key may be in the drive. */
 struct guard {
 	sigset_t held, before;
 	struct sigaction child;
+	int fd; /* they are read here */
 };
 
-static void
+static int
 guard_begin(struct guard *g)
 {
 	static const int ends[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1,
@@ -38,6 +43,10 @@ guard_begin(struct guard *g)
 	sigemptyset(&a.sa_mask);
 	sigaction(SIGCHLD, &a, &g->child);
 	pthread_sigmask(SIG_BLOCK, &g->held, &g->before);
+	g->fd = signalfd(-1, &g->held, SFD_NONBLOCK | SFD_CLOEXEC);
+	return g->fd >= 0
+	    ? 0
+	    : kms_fail(KMS_ERR_IO, "signals: %s", strerror(errno));
 }
 
 /* What came too late to matter is dropped: the caller is to report. */
@@ -48,6 +57,8 @@ guard_end(struct guard *g)
 
 	while (sigtimedwait(&g->held, NULL, &now) > 0)
 		;
+	if (g->fd >= 0)
+		close(g->fd);
 	sigaction(SIGCHLD, &g->child, NULL);
 	pthread_sigmask(SIG_SETMASK, &g->before, NULL);
 }
@@ -84,24 +95,33 @@ replaced(const char *const *set, const char *entry)
 
 /* environ with the additions; the array alone is allocated. */
 static const char **
-environment(const char *const *set)
+environment(const char *const *set, const struct tape_bell *bell)
 {
+	const char *ring[] = {bell ? tape_bell_env(bell) : NULL, NULL};
 	size_t n = 0, more = 0, at = 0;
 
 	while (environ[n])
 		n++;
 	while (set && set[more])
 		more++;
-	const char **out = calloc(n + more + 1, sizeof(*out));
+	const char **out = calloc(n + more + 2, sizeof(*out));
 	if (!out)
 		return NULL;
 	for (size_t i = 0; i < n; i++)
-		if (!replaced(set, environ[i]))
+		if (!replaced(set, environ[i]) && !replaced(ring, environ[i]))
 			out[at++] = environ[i];
 	for (size_t i = 0; i < more; i++)
 		out[at++] = set[i];
+	out[at] = ring[0];
 	return out;
 }
+
+/* What a job has under way. */
+struct running {
+	struct guard guard;
+	struct tape_bell *bell; /* NULL: the program cannot ask */
+	struct tape_exchange exchange;
+};
 
 static int
 spawn_error(const char *program, int e)
@@ -122,11 +142,11 @@ spawn_error(const char *program, int e)
  * even where the tool acts as the store's owner.
  */
 static int
-job_spawn(const struct tape_job *job, const struct guard *g, pid_t *pid)
+job_spawn(const struct tape_job *job, const struct running *run, pid_t *pid)
 {
 	posix_spawnattr_t attr;
 	sigset_t defaults;
-	const char **env = environment(job->env);
+	const char **env = environment(job->env, run->bell);
 
 	if (!env)
 		return kms_fail(KMS_ERR_MEMORY, "%s: out of memory",
@@ -136,7 +156,7 @@ job_spawn(const struct tape_job *job, const struct guard *g, pid_t *pid)
 		sigemptyset(&defaults);
 		sigaddset(&defaults, SIGPIPE);
 		posix_spawnattr_setsigdefault(&attr, &defaults);
-		posix_spawnattr_setsigmask(&attr, &g->before);
+		posix_spawnattr_setsigmask(&attr, &run->guard.before);
 		posix_spawnattr_setflags(&attr,
 		    POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
 			POSIX_SPAWN_RESETIDS);
@@ -150,55 +170,104 @@ job_spawn(const struct tape_job *job, const struct guard *g, pid_t *pid)
 
 /* What the terminal sent went to the whole process group already. */
 static void
-pass_on(pid_t pid, const siginfo_t *info)
+pass_on(pid_t pid, const struct signalfd_siginfo *info)
 {
-	if (info->si_code == SI_KERNEL && getpgid(pid) == getpgrp())
+	if (info->ssi_code == SI_KERNEL && getpgid(pid) == getpgrp())
 		return;
-	kill(pid, info->si_signo);
+	kill(pid, (int)info->ssi_signo);
+}
+
+static void
+signals_pass(const struct guard *g, pid_t pid)
+{
+	struct signalfd_siginfo info;
+
+	while (read(g->fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		if (info.ssi_signo != SIGCHLD && info.ssi_signo != SIGPIPE)
+			pass_on(pid, &info);
+}
+
+/* The program stands before a block of another key, and waits. */
+static void
+ring_answer(struct running *run, struct tape_job_result *r)
+{
+	if (!tape_bell_take(run->bell))
+		return;
+	tape_bell_answer(run->bell,
+	    tape_exchange_key(&run->exchange, &r->loaded) == 0);
 }
 
 /* No deadline: a backup takes as long as it takes. */
 static int
-job_wait(const struct guard *g, pid_t pid, int *status)
+job_wait(struct running *run, pid_t pid, struct tape_job_result *r)
 {
-	siginfo_t info;
+	struct pollfd p[2] = {
+	    {.fd = run->guard.fd, .events = POLLIN},
+	    {.fd = run->bell ? tape_bell_fd(run->bell) : -1, .events = POLLIN},
+	};
 
 	for (;;) {
-		pid_t got = waitpid(pid, status, WNOHANG);
+		pid_t got = waitpid(pid, &r->wait_status, WNOHANG);
 		if (got == pid)
 			return 0;
 		if (got < 0 && errno != EINTR)
 			return kms_fail(KMS_ERR_IO,
 			    "waiting for the program: %s", strerror(errno));
-		int sig = sigwaitinfo(&g->held, &info);
-		if (sig > 0 && sig != SIGCHLD && sig != SIGPIPE)
-			pass_on(pid, &info);
+		if (poll(p, 2, -1) <= 0)
+			continue;
+		if (p[0].revents)
+			signals_pass(&run->guard, pid);
+		if (p[1].revents)
+			ring_answer(run, r);
 	}
 }
 
-/* The drive holds the key from here on; the caller clears it. */
+/* Runs the program once, and looks how the drive is left. */
 static int
-job_inside(const struct tape_job *job, const struct guard *g,
+job_once(const struct tape_job *job, struct running *run,
     struct tape_job_result *r)
 {
 	pid_t pid = -1;
 
-	if (job->before_spawn) {
-		int err = job->before_spawn(job->arg);
-		if (err)
-			return err;
-	}
-	r->wait_status = guard_pending(g);
-	if (r->wait_status != 0)
-		return 0;
-	int err = job_spawn(job, g, &pid);
+	int err = job_spawn(job, run, &pid);
 	if (err)
 		return err;
 	r->started = true;
-	err = job_wait(g, pid, &r->wait_status);
+	err = job_wait(run, pid, r);
 	if (err)
 		return err;
-	return tape_drive_prove(job->drive, &r->loaded);
+	if (run->exchange.err)
+		return kms_fail(run->exchange.err, "%s", run->exchange.cause);
+	err = tape_drive_prove(job->drive, &r->loaded);
+	if (err || r->loaded.enc != TAPE_ENC_DISABLE || r->wait_status == 0)
+		return err;
+	return tape_exchange_due(job->drive, &r->due, &r->block);
+}
+
+/* The drive holds the key from here on; the caller clears it. */
+static int
+job_inside(const struct tape_job *job, struct running *run,
+    struct tape_job_result *r)
+{
+	int err = job->before_spawn ? job->before_spawn(job->arg) : 0;
+
+	if (!err && job->bell && job->next_key)
+		err = tape_bell_open(&run->bell);
+	if (err)
+		return err;
+	for (;;) {
+		r->wait_status = guard_pending(&run->guard);
+		if (r->wait_status != 0)
+			return 0;
+		err = job_once(job, run, r);
+		if (err || !r->due || !job->again || !job->next_key ||
+		    !WIFEXITED(r->wait_status))
+			return err;
+		err = tape_exchange_key(&run->exchange, &r->loaded);
+		if (err)
+			return err;
+		r->due = false;
+	}
 }
 
 /* The first error counts; a key left behind is said besides. */
@@ -221,16 +290,22 @@ job_clear(struct tape_drive *d, int err)
 int
 tape_job_run(const struct tape_job *job, struct tape_job_result *r)
 {
-	struct guard g;
+	struct running run = {
+	    .exchange = {.drive = job->drive,
+		.next_key = job->next_key,
+		.arg = job->arg},
+	};
 
 	memset(r, 0, sizeof(*r));
-	guard_begin(&g);
-	int err = tape_drive_load(job->drive, job->load, &r->loaded);
+	int err = guard_begin(&run.guard);
+	if (!err)
+		err = tape_drive_load(job->drive, job->load, &r->loaded);
 	if (!err) {
-		err = job_inside(job, &g, r);
+		err = job_inside(job, &run, r);
 		err = job_clear(job->drive, err);
 	}
-	guard_end(&g);
+	tape_bell_close(&run.bell);
+	guard_end(&run.guard);
 	return err;
 }
 

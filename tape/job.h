@@ -10,7 +10,7 @@
 #ifndef TAPE_JOB_H
 #define TAPE_JOB_H
 
-#include "tape/drive.h"
+#include "tape/exchange.h"
 
 struct tape_job {
 	struct tape_drive *drive;
@@ -25,13 +25,24 @@ struct tape_job {
 	char *const *argv; /* NULL-terminated; argv[0] is searched in PATH */
 	const char *const
 	    *env; /* "NAME=value" to set; NULL-terminated or NULL */
+	/*
+	 * Reading a tape of several keys: where the next one comes from, with
+	 * the same arg (exchange.h); NULL: the program's read fails. With bell
+	 * the program may ask for it (bell.h) and reads on. With again it is
+	 * run once more, from where the tape stands, when it failed at such a
+	 * block.
+	 */
+	int (*next_key)(void *arg, struct tape_load *, struct kms_secret **key);
+	bool bell, again;
 };
 
 struct tape_job_result {
 	bool started;
 	/* As of waitpid. Not started and not 0: a signal came first. */
 	int wait_status;
-	struct tape_loaded loaded;
+	struct tape_loaded loaded; /* the last one */
+	bool due; /* the tape stands before a block of another key: */
+	struct tape_next_block block;
 };
 
 /*
@@ -43,7 +54,8 @@ struct tape_job_result {
  *
  * 0: ran (whatever it returned), key proven, drive cleared. Else the first
  * error, and a second one in its text; KMS_ERR_UNPROVEN when the key was
- * lost or not cleared, also when the program succeeded.
+ * lost or not cleared, also when the program succeeded. A next key that could
+ * not be had is an error too.
  */
 int tape_job_run(const struct tape_job *, struct tape_job_result *) KMS_MUST;
 

@@ -249,3 +249,20 @@ wire_exec(int fd, const struct wire_req *q, const void *out, void *in,
 	*sense_len = r.sense_len;
 	return 0;
 }
+
+int
+wire_ask(const char *path, int timeout_ms)
+{
+	uint8_t answer = WIRE_ASK_REFUSED;
+	int fd = wire_connect(path);
+
+	if (fd < 0)
+		return -1;
+	int n = wire_recv(fd, &answer, 1, timeout_ms);
+	int e = errno;
+	close(fd);
+	if (n == 0 && answer == WIRE_ASK_LOADED)
+		return 0;
+	errno = n == 0 ? EACCES : e;
+	return -1;
+}

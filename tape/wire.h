@@ -65,4 +65,16 @@ int wire_exec(int fd, const struct wire_req *, const void *out, void *in,
     size_t cap, size_t *got, uint8_t *status, uint8_t *sense, size_t *sense_len,
     int timeout_ms);
 
+/*
+ * A program that was started with a key asks for the one of the tape's next
+ * block: it connects to the socket that WIRE_ASK_ENV names, and one byte
+ * comes back. No key passes here: whoever listens loads the drive itself.
+ */
+#define WIRE_ASK_ENV "P11KMS_NEXT_KEY"
+#define WIRE_ASK_LOADED 1u  /* read again */
+#define WIRE_ASK_REFUSED 0u /* there is no key for it */
+
+/* 0: it is loaded. -1 with errno: refused (EACCES), or nobody answers. */
+int wire_ask(const char *path, int timeout_ms);
+
 #endif

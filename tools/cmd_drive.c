@@ -1,5 +1,6 @@
 #include "tools/cmd_drive.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -168,6 +169,7 @@ struct loading {
 	struct tape_node node;
 	struct kms_secret *key;
 	struct tape_load load;
+	bool other_tape; /* than the one that -volume named */
 };
 
 static void
@@ -236,6 +238,31 @@ cmd_drive_load(struct cli *cli)
 	return r;
 }
 
+/*
+ * The program reads on under another key: the store is opened for it as at the
+ * beginning, and closed again. -volume named the first tape only.
+ */
+static int
+next_key(void *arg, struct tape_load *load, struct kms_secret **key)
+{
+	struct loading *l = arg;
+	struct tape_request q = {
+	    .read = true,
+	    .keep_on_unload = cli_has(l->at.cli, "keep_on_unload"),
+	};
+	struct harden hard;
+	int r, left;
+
+	l->other_tape |= tape_drive_noted(l->drive).medium;
+	q.volume = l->other_tape ? NULL : cli_value(l->at.cli, "volume");
+	l->at.unattended = true;
+	harden_start(&hard);
+	r = tape_request_key(l->drive, l->keys, &q, load, key);
+	left = open_leave(&l->at);
+	harden_undo(&hard);
+	return r != 0 ? r : left;
+}
+
 /* The drive has proven the key: nothing of ours stays open or in memory
  * while somebody else's program runs. */
 static int
@@ -247,6 +274,43 @@ before_spawn(void *arg)
 	l->load.key = NULL;
 	harden_undo(&l->at.cli->harden);
 	return open_leave(&l->at);
+}
+
+/*
+ * Reading fixed blocks, the kernel asks for many at once and drops those that
+ * came before the one that failed: going on would leave a hole.
+ */
+static int
+check_each_key(struct loading *l, const struct cli *cli)
+{
+	uint32_t len = 0;
+	int r;
+
+	if (!cli_has(cli, "read"))
+		return kms_fail(KMS_ERR_USAGE, "-each_key goes with -read");
+	r = tape_drive_block_len(l->drive, &len);
+	if (r == 0 && len != 0)
+		r = kms_fail(KMS_ERR_STATE,
+		    "the drive is set to fixed blocks of %u bytes, and blocks "
+		    "would be lost at a change of keys; set it to variable "
+		    "ones first (mt setblk 0)",
+		    len);
+	return r;
+}
+
+/* The kernel gives a program no second chance to read a block: what it did
+ * read is whole, and the tape stands before the next. */
+static void
+say_due(const struct cli *cli, const struct tape_job_result *result)
+{
+	const struct tape_kad *kad = &result->block.kad;
+	char tag[2 * TAPE_UKAD_MAX + 1];
+
+	kms_hex(kad->u, kad->u_len, tag);
+	fprintf(stderr,
+	    "%s: the tape goes on under another key (tag %s, block %llu): run "
+	    "it again from there, or with -each_key\n",
+	    cli->program->name, tag, (unsigned long long)result->block.object);
 }
 
 int
@@ -261,17 +325,24 @@ cmd_drive_run(struct cli *cli)
 	    .arg = &l,
 	    .argv = cli->command,
 	    .env = env.set,
+	    .next_key = cli_has(cli, "read") ? next_key : NULL,
+	    .again = cli_has(cli, "each_key"),
 	};
 	int r = loading_begin(&l, cli);
 
+	if (r == 0 && job.again)
+		r = check_each_key(&l, cli);
 	if (r == 0)
 		r = run_env_make(&env, cli_value(cli, "drive"), &l.node);
 	if (r == 0)
 		r = loading_key(&l, cli);
 	if (r == 0) {
 		job.drive = l.drive;
+		job.bell = env.is_virtual;
 		r = tape_job_run(&job, &result);
 		cli->status = tape_job_exit(r, &result);
+		if (r == 0 && result.due)
+			say_due(cli, &result);
 	}
 	run_env_free(&env);
 	loading_end(&l);

@@ -100,12 +100,16 @@ open_memory(struct open *at, const struct cli *cli)
 static int
 ask_pin(void *arg, const char *token, struct kms_secret **pin)
 {
+	const struct open *at = arg;
 	struct prompt *p = NULL;
 	char what[128];
 	int r;
 
-	(void)arg;
 	*pin = NULL;
+	if (at->unattended)
+		return kms_fail(KMS_ERR_CONFIG,
+		    "no PIN can be asked for while the program runs; give "
+		    "[token] uri a pin-source");
 	r = prompt_open(&p);
 	if (r != 0)
 		return r;
@@ -128,6 +132,7 @@ open_token_options(const struct open *at, struct hsm_options *o)
 	    .lock_dir = at->config->token.lock_dir,
 	    .guard_path = at->guard,
 	    .ask = ask_pin,
+	    .ask_arg = (void *)(uintptr_t)at,
 	    .wait_ms = at->cli->wait_ms,
 	    .sessions = at->sessions,
 	};

@@ -21,6 +21,7 @@ struct open {
 	struct owner owner;
 	char *guard; /* path of pin.guard, beside the store */
 	unsigned sessions; /* with the token at once; 0: as hsm/ likes */
+	bool unattended; /* the terminal is another program's: no PIN is asked */
 	struct kms_sealer *sealer;
 	struct kms_store *store;
 	struct kms_actor actor;

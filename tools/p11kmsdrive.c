@@ -10,6 +10,7 @@
 #define READ   CLI_ONE_OF(1, "read", NULL, "to read: as the next block says")
 #define VOLUME CLI_VALUE("volume", "LABEL", "which tape; else its barcode")
 #define KEEP   CLI_FLAG("keep_on_unload", "the key stays when the tape leaves")
+#define EACH   CLI_FLAG("each_key", "runs CMD again where the tape changes keys")
 #define SERVER CLI_VALUE("server", "HOST[:PORT]", "the key from a KMIP server")
 
 static const struct cli_option drive[] = {
@@ -30,6 +31,7 @@ static const struct cli_option run[] = {
 	DRIVE,
 	POOL,
 	READ,
+	EACH,
 	VOLUME,
 	KEEP,
 	SERVER,

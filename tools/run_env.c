@@ -97,6 +97,7 @@ run_env_make(struct run_env *e, const char *drive, const struct tape_node *node)
 		if (node->nst[0] != '\0')
 			r = add(e, "TAPE", "", node->nst);
 	} else {
+		e->is_virtual = true;
 		r = add_virtual(e, drive + strlen(VIRTUAL));
 		if (r == 0 && (preload == NULL || preload[0] == '\0'))
 			r = add_preload(e);

@@ -10,6 +10,7 @@
 struct run_env {
 	char *text[3];
 	const char *set[4]; /* "NAME=value", NULL at its end */
+	bool is_virtual;
 };
 
 /*

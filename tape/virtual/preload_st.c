@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mtio.h>
@@ -25,6 +26,9 @@ enum {
 	OVERFLOW = 13,
 	ASC_MEDIUM_CHANGED = 0x28,
 	ASC_RESET = 0x29,
+	ASC_SECURITY = 0x74,
+	ASCQ_NO_KEY = 0x01,
+	ASCQ_WRONG_KEY = 0x03,
 };
 
 static int
@@ -228,11 +232,56 @@ mark_advance(struct vtp_node *n, ssize_t got)
 		n->mark = VTP_EOD;
 }
 
+/* The tape stands before a block that needs another key (SSC-4 4.2.22). */
+static bool
+needs_key(const struct vtp_reply *r)
+{
+	return r->status == 2 && r->asc == ASC_SECURITY &&
+	    (r->ascq == ASCQ_NO_KEY || r->ascq == ASCQ_WRONG_KEY);
+}
+
+/* Is the next block's key loaded now? p11kmsdrive is asked, where it started
+ * this program to read. */
+static bool
+next_key_loaded(void)
+{
+	const char *path = getenv(WIRE_ASK_ENV);
+
+	return path && wire_ask(path, TIMEOUT_MS) == 0;
+}
+
+/*
+ * READ, and again for what is left once the next key is in the drive. Asked
+ * once for each block: a key that does not help is not asked for again.
+ * *done: bytes of fixed blocks that came before the change of keys.
+ */
+static int
+read_on(struct vtp_node *n, uint8_t *buf, size_t len, size_t *done,
+    struct vtp_reply *r)
+{
+	bool asked = false;
+
+	*done = 0;
+	for (;;) {
+		struct vtp_cmd c = in_cmd(0x08, buf + *done, len - *done);
+		count_put(n, len - *done, &c);
+		if (run(n, &c, r) < 0)
+			return -1;
+		if (!needs_key(r))
+			return 0;
+		asked = asked && r->got == 0;
+		*done += r->got;
+		r->got = 0;
+		if (asked || !next_key_loaded())
+			return 0;
+		asked = true;
+	}
+}
+
 ssize_t
 vtp_st_read(struct vtp_node *n, void *buf, size_t len)
 {
-	size_t room = len < WIRE_DATA_MAX ? len : WIRE_DATA_MAX;
-	struct vtp_cmd c = in_cmd(0x08, buf, room);
+	size_t room = len < WIRE_DATA_MAX ? len : WIRE_DATA_MAX, done;
 	struct vtp_reply r;
 
 	if ((n->flags & O_ACCMODE) == O_WRONLY)
@@ -252,10 +301,11 @@ vtp_st_read(struct vtp_node *n, void *buf, size_t len)
 		mark_advance(n, 0);
 		return 0;
 	}
-	count_put(n, room, &c);
-	if (run(n, &c, &r) < 0)
+	if (read_on(n, buf, room, &done, &r) < 0)
 		return -1;
-	ssize_t got = read_result(n, &r, room);
+	ssize_t got = read_result(n, &r, room - done);
+	if (done > 0)
+		got = (ssize_t)done + (got > 0 ? got : 0);
 	mark_advance(n, got);
 	return got;
 }

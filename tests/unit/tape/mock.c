@@ -118,7 +118,7 @@ inquiry(struct mock *m, const struct tape_cmd *c, struct tape_reply *r)
 static void
 next_block(const struct mock *m, struct kms_wr *w)
 {
-	struct tape_next_block b = {.object = 7, .encryption = m->nbes};
+	struct tape_next_block b = {.object = m->object, .encryption = m->nbes};
 
 	if (m->nbes == 6) {
 		bool fits = m->has_key && m->st.dec != TAPE_DEC_DISABLE &&

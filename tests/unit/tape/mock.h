@@ -30,7 +30,8 @@ struct mock {
 	bool ckod, has_key;
 
 	/* The next block on tape. */
-	uint8_t nbes; /* 6: encrypted under block_key; else reported as is */
+	uint8_t nbes;    /* 6: encrypted under block_key; else reported as is */
+	uint64_t object; /* its number */
 	uint8_t block_key[KMS_KEY_LEN];
 	struct tape_kad block_kad;
 	bool blank;

@@ -16,6 +16,8 @@ TCase *medium_tests(void);
 TCase *load_tests(void);
 TCase *hostile_tests(void);
 TCase *request_tests(void);
+TCase *bell_tests(void);
+TCase *exchange_tests(void);
 TCase *job_tests(void);
 TCase *conform_tests(void);
 

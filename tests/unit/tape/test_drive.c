@@ -195,6 +195,46 @@ START_TEST(the_state_shows_what_is_loaded_and_what_comes)
 }
 END_TEST
 
+/* MODE SENSE's answer: its bytes, or a descriptor that is missing. */
+static const uint8_t *mode;
+
+static bool
+mode_sense(struct mock *k, const struct tape_cmd *c, struct tape_reply *r,
+    int *err)
+{
+	if (c->cdb[0] != 0x1A)
+		return false;
+	ck_assert_uint_eq(c->len, 12);
+	k->count++;
+	r->got = 4u + mode[3];
+	memcpy(c->in, mode, r->got);
+	*err = 0;
+	return true;
+}
+
+START_TEST(the_block_length_is_the_drives)
+{
+	static const uint8_t variable[12] = {11, 0, 0x10, 8, 0x5E};
+	static const uint8_t fixed[12] = {11, 0, 0x10, 8, 0x5E, 0, 0, 0, 0, 1,
+	    2, 3};
+	static const uint8_t bare[12] = {3, 0, 0x10};
+	struct tape_drive *d = mock_drive(&m);
+	uint32_t len = 7;
+
+	m.before = mode_sense;
+	mode = variable;
+	ck_assert_int_eq(tape_drive_block_len(d, &len), 0);
+	ck_assert_uint_eq(len, 0);
+	mode = fixed;
+	ck_assert_int_eq(tape_drive_block_len(d, &len), 0);
+	ck_assert_uint_eq(len, 0x010203);
+	mode = bare;
+	ck_assert_int_eq(tape_drive_block_len(d, &len), KMS_ERR_DRIVE);
+	ck_assert_uint_eq(m.count, 3);
+	tape_drive_close(&d);
+}
+END_TEST
+
 START_TEST(an_empty_drive_has_a_state_too)
 {
 	struct tape_drive *d = mock_drive(&m);
@@ -434,6 +474,7 @@ drive_tests(void)
 	tcase_add_test(t, each_kind_of_attention_is_noted_as_such);
 	tcase_add_test(t, more_bytes_than_room_are_an_error);
 	tcase_add_test(t, the_state_shows_what_is_loaded_and_what_comes);
+	tcase_add_test(t, the_block_length_is_the_drives);
 	tcase_add_test(t, an_empty_drive_has_a_state_too);
 	tcase_add_test(t, next_block_states_are_told_apart);
 	tcase_add_test(t, not_being_able_to_tell_is_no_error);
