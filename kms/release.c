@@ -16,6 +16,7 @@ struct release {
 	const struct kms_purpose *purpose;
 	const struct kms_directory_row *row; /* borrowed, inside the store */
 	const struct kms_directory_key *key;
+	struct kms_crypt *crypt; /* the key's work; NULL: it leaves itself */
 	bool log_lost;
 };
 
@@ -65,6 +66,12 @@ find_active(struct release *rel, const char *group)
 
 /* --- may it go -------------------------------------------------------- */
 
+static bool
+is_writing(enum kms_use use)
+{
+	return use == KMS_USE_WRITE || use == KMS_USE_ENCRYPT;
+}
+
 static int
 check_state(const struct release *rel)
 {
@@ -74,9 +81,11 @@ check_state(const struct release *rel)
 
 	switch (rel->purpose->use) {
 	case KMS_USE_WRITE:
+	case KMS_USE_ENCRYPT:
 		fits = kms_state_encrypts(state);
 		break;
 	case KMS_USE_READ:
+	case KMS_USE_DECRYPT:
 		fits = kms_state_decrypts(state);
 		break;
 	case KMS_USE_CLIENT:
@@ -94,7 +103,7 @@ check_state(const struct release *rel)
 	    "key of tag %s is %s, which does not %s; change it with p11kmsutil "
 	    "-modifykey -state",
 	    text, kms_state_name(state),
-	    rel->purpose->use == KMS_USE_WRITE ? "encrypt" : "decrypt");
+	    is_writing(rel->purpose->use) ? "encrypt" : "decrypt");
 }
 
 /* Reading is not gated: what was written must be readable. */
@@ -109,7 +118,7 @@ check_gate(const struct release *rel)
 	bool gated;
 	char text[KMS_TAG_TEXT];
 
-	gated = rel->purpose->use == KMS_USE_WRITE ||
+	gated = is_writing(rel->purpose->use) ||
 	    (rel->purpose->use == KMS_USE_CLIENT &&
 		(state == KMS_ACTIVE || state == KMS_PRELIVE));
 	if (!gated || kms_gate_servable(rel->s, &facts))
@@ -212,8 +221,9 @@ record_release(struct release *rel)
 	return kms_fail_add(r, "the release could not be recorded");
 }
 
+/* The key itself, or the work that is asked of it. */
 static int
-unwrap(const struct release *rel, struct kms_secret **key)
+use_key(const struct release *rel, struct kms_secret **key)
 {
 	const struct kms_header_slot *kpk;
 	struct kms_sealer *sealer = rel->s->sealer;
@@ -228,7 +238,9 @@ unwrap(const struct release *rel, struct kms_secret **key)
 		    "not know",
 		    (unsigned long long)rel->row->id, rel->key->slot);
 	kms_directory_wrapped(rel->key, &w);
-	r = sealer->unwrap(sealer, &kpk->slot, &w, key);
+	r = rel->crypt != NULL
+	    ? sealer->crypt(sealer, &kpk->slot, &w, rel->crypt)
+	    : sealer->unwrap(sealer, &kpk->slot, &w, key);
 	if (r != KMS_ERR_AUTH)
 		return kms_store_token_error(r);
 	kms_tag_text(&rel->key->tag, text);
@@ -238,8 +250,8 @@ unwrap(const struct release *rel, struct kms_secret **key)
 	    text, (unsigned long long)rel->row->id, kpk->slot.id);
 }
 
-/* Unwrapped first, so that a token which is away leaves no record of a
- * release that was none; the key stays here until the record is durable. */
+/* Used first, so that a token which is away leaves no record of a release
+ * that was none; key or result stay here until the record is durable. */
 static int
 let_out(struct release *rel, struct kms_secret **out)
 {
@@ -252,11 +264,13 @@ let_out(struct release *rel, struct kms_secret **out)
 	if (r == 0)
 		r = check_actor(rel);
 	if (r == 0)
-		r = unwrap(rel, &key);
+		r = use_key(rel, &key);
 	if (r == 0)
 		r = record_release(rel);
 	if (r == 0)
 		*out = kms_secret_take(&key);
+	else if (rel->crypt != NULL)
+		kms_secret_free(&rel->crypt->out);
 	kms_secret_free(&key);
 	return r;
 }
@@ -342,6 +356,40 @@ kms_release_active(struct kms_store *s, const struct kms_actor *actor,
 }
 
 int
+kms_release_crypt(struct kms_store *s, const struct kms_actor *actor,
+    const struct kms_tag *tag, struct kms_crypt *c)
+{
+	const struct kms_purpose purpose = {
+	    .use = c->decrypt ? KMS_USE_DECRYPT : KMS_USE_ENCRYPT};
+	struct release rel = {.s = s,
+	    .actor = actor,
+	    .purpose = &purpose,
+	    .crypt = c};
+	struct kms_secret *none;
+	struct kms_tag used;
+
+	c->out = NULL;
+	return release(&rel, tag, NULL, &used, &none);
+}
+
+int
+kms_release_ciphers(struct kms_store *s, unsigned *ciphers)
+{
+	const struct kms_header_slot *kpk;
+	int r;
+
+	*ciphers = 0;
+	r = kms_sync_enter(s, false);
+	if (r != 0)
+		return r;
+	kpk = kms_header_find(s->header, KMS_ROLE_KPK, KMS_SLOT_CURRENT);
+	r = kpk == NULL ? kms_fail(KMS_ERR_INTERNAL, "header: no current KPK")
+			: s->sealer->ciphers(s->sealer, &kpk->slot, ciphers);
+	kms_sync_leave(s, false);
+	return kms_store_token_error(r);
+}
+
+int
 kms_release_note(struct kms_tx *tx, const struct kms_tag *tag,
     const struct kms_purpose *purpose)
 {
@@ -369,7 +417,7 @@ kms_release_fetch(struct kms_store *s, const struct kms_tag *tag,
 		return r;
 	r = find_tag(&rel, tag);
 	if (r == 0)
-		r = unwrap(&rel, key);
+		r = use_key(&rel, key);
 	kms_sync_leave(s, false);
 	return r;
 }

@@ -1,6 +1,6 @@
 /*
- * The only door for key use: state, gate, may, record, unwrap. The key comes
- * back only when the record is durable.
+ * The only door for key use: state, gate, may, record, unwrap. The key, or
+ * what was done with it, comes back only when the record is durable.
  */
 #ifndef KMS_RELEASE_H
 #define KMS_RELEASE_H
@@ -26,6 +26,20 @@ int kms_release(struct kms_store *, const struct kms_actor *,
 int kms_release_active(struct kms_store *, const struct kms_actor *,
     const char *group, const struct kms_purpose *, struct kms_tag *,
     struct kms_secret **) KMS_MUST;
+/*
+ * Client data encrypted or decrypted here; the key stays where the sealer
+ * keeps it. To encrypt the key must be active and pass the gate, for what is
+ * encrypted needs it as a tape does; to decrypt, active or inactive. Not a
+ * release in the sense that a key leaves, and recorded like one all the same,
+ * before the result comes back: what was encrypted must hold the delete gate,
+ * and who decrypted what is asked for years later. c->out is the caller's,
+ * NULL on failure. As kms_release, and USAGE: the data does not fit or does
+ * not decrypt.
+ */
+int kms_release_crypt(struct kms_store *, const struct kms_actor *,
+    const struct kms_tag *, struct kms_crypt *) KMS_MUST;
+/* Which modes that has under the current KPK: a set of 1 << kms_cipher. */
+int kms_release_ciphers(struct kms_store *, unsigned *) KMS_MUST;
 /*
  * No release: the actor tells which tape it wrote with a key that it had
  * before. Recorded for the catalog, inside the transaction. NOTFOUND, DENIED.

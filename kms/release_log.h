@@ -1,6 +1,6 @@
 /*
- * kms.log: one record for every data key that leaves the service, durable
- * before the key does (doc/FORMATS.md §6). Append-only, each record sealed
+ * kms.log: one record for every data key that leaves the service, or works for
+ * a client inside it, durable before key or result does (doc/FORMATS.md §6). Append-only, each record sealed
  * and chained to the one before by its GCM tag. The root holds the head at
  * each change, so a cut tail is provable back to the last change.
  *
@@ -20,9 +20,12 @@ enum kms_use {
 	KMS_USE_READ = 2,   /* a drive will decrypt: active or inactive */
 	KMS_USE_CLIENT = 3, /* KMIP Get */
 	KMS_USE_EXPORT = 4, /* any state, no serve gate */
-	KMS_USE_NOTE = 5,   /* not a release: a client tells of a tape it wrote */
+	KMS_USE_NOTE = 5, /* not a release: a client tells of a tape it wrote */
+	KMS_USE_ENCRYPT = 6, /* no release either: client data encrypted … */
+	KMS_USE_DECRYPT = 7, /* … or decrypted here; the key stayed */
 };
-/* "write", "read", "client", "export", "note"; "?" for another value. */
+/* "write", "read", "client", "export", "note", "encrypt", "decrypt"; "?" for
+ * another value. */
 const char *kms_use_name(unsigned);
 
 struct kms_release_entry {

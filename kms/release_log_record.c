@@ -41,7 +41,7 @@ const char *
 kms_use_name(unsigned use)
 {
 	static const char *const name[] = {"?", "write", "read", "client",
-	    "export", "note"};
+	    "export", "note", "encrypt", "decrypt"};
 
 	return use < sizeof(name) / sizeof(name[0]) ? name[use] : name[0];
 }

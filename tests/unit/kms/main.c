@@ -33,6 +33,7 @@ main(void)
 	suite_add_tcase(s, test_key());
 	suite_add_tcase(s, test_gate());
 	suite_add_tcase(s, test_release());
+	suite_add_tcase(s, test_crypt());
 	suite_add_tcase(s, test_verify());
 	suite_add_tcase(s, test_backup());
 	suite_add_tcase(s, test_bind());

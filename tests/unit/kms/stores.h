@@ -22,6 +22,7 @@ TCase *test_group(void);
 TCase *test_key(void);
 TCase *test_gate(void);
 TCase *test_release(void);
+TCase *test_crypt(void);
 TCase *test_verify(void);
 TCase *test_backup(void);
 TCase *test_bind(void);
