@@ -38,7 +38,8 @@ struct kms_setup_bound {
 
 /*
  * Brings the current HMK or KPK back into the token from its phrase, under
- * its old CKA_ID and mechanism. The phrase is proven on the host first: AUTH,
+ * its old CKA_ID and mechanism; or the next one, where that is whose phrase it
+ * is: a rotation cut short needs both. Proven on the host first: AUTH,
  * and nothing was changed. The KPK's proof needs the HMK in the token: TOKEN
  * says so. STATE: the key has no phrase; only the HSM's own backup helps.
  * Once both are there the store is bound as by kms_setup_rebind. Slow.

@@ -184,6 +184,47 @@ prove_phrase(struct reset *z, const struct kms_secret *phrase)
 	return r;
 }
 
+static int
+prove_slot(struct reset *z, struct kms_header_slot *slot,
+    const struct kms_secret *phrase)
+{
+	int r;
+
+	z->slot = slot;
+	kms_secret_free(&z->master);
+	r = check_origin(&slot->slot);
+	if (r == 0)
+		r = find_proof(z);
+	return r == 0 ? prove_phrase(z, phrase) : r;
+}
+
+/* The phrase tells which key it is for. While a rotation is under way rows
+ * lie under the next one too, and the store opens with both only. */
+static int
+find_slot(struct reset *z, const struct kms_secret *phrase)
+{
+	struct kms_header_slot *now, *next;
+	int r;
+
+	now = kms_header_find(z->header, z->role, KMS_SLOT_CURRENT);
+	next = kms_header_find(z->header, z->role, KMS_SLOT_NEXT);
+	if (now == NULL)
+		return kms_fail(KMS_ERR_DAMAGED, "header: no current %s",
+		    kms_role_name(z->role));
+	r = prove_slot(z, now, phrase);
+	if ((r != KMS_ERR_AUTH && r != KMS_ERR_STATE) || next == NULL ||
+	    next->slot.mech == KMS_MECH_NONE ||
+	    next->slot.origin != KMS_SLOT_PASSPHRASE)
+		return r;
+	r = prove_slot(z, next, phrase);
+	return r != KMS_ERR_AUTH
+	    ? r
+	    : kms_fail(KMS_ERR_AUTH,
+		  "not the passphrase of %s '%s' nor of '%s', which it was to "
+		  "become; nothing was changed",
+		  kms_role_name(z->role), now->slot.id, next->slot.id);
+}
+
 /* Does the token hold the right key already? Only then is it left alone. */
 static bool
 is_there(struct reset *z)
@@ -253,14 +294,7 @@ kms_setup_reset(const struct kms_store_options *options,
 	r = kms_store_read_header(options->path, z.header);
 	if (r != 0)
 		goto out;
-	z.slot = kms_header_find(z.header, role, KMS_SLOT_CURRENT);
-	r = z.slot == NULL ? kms_fail(KMS_ERR_DAMAGED, "header: no current %s",
-				 kms_role_name(role))
-			   : check_origin(&z.slot->slot);
-	if (r == 0)
-		r = find_proof(&z);
-	if (r == 0)
-		r = prove_phrase(&z, phrase);
+	r = find_slot(&z, phrase);
 	if (r != 0)
 		goto out;
 	bound->was_there = is_there(&z);

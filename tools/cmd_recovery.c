@@ -40,11 +40,29 @@ show(const struct cli *cli, const struct kms_setup_bound *bound,
 	return print_end(&p);
 }
 
+/* The key that is missing: in the middle of a rotation it may be the next. */
+static const struct kms_slot *
+find_missing(const struct open *at, struct kms_header *header,
+    enum kms_role role)
+{
+	const struct kms_header_slot *now, *next;
+
+	now = kms_header_find(header, role, KMS_SLOT_CURRENT);
+	next = kms_header_find(header, role, KMS_SLOT_NEXT);
+	if (now == NULL)
+		return NULL;
+	if (next != NULL && next->slot.mech != KMS_MECH_NONE &&
+	    at->sealer->check(at->sealer, &now->slot) == 0)
+		return &next->slot;
+	kms_err_clear();
+	return &now->slot;
+}
+
 /* How many parts the phrase was entered in stands in the header. */
 static int
 ask(const struct open *at, enum kms_role role, struct kms_secret **phrase)
 {
-	const struct kms_header_slot *slot;
+	const struct kms_slot *slot;
 	struct kms_header *header = NULL;
 	struct prompt *p = NULL;
 	struct prompt_ask what;
@@ -55,9 +73,9 @@ ask(const struct open *at, enum kms_role role, struct kms_secret **phrase)
 	r = open_header(at->config->store.path, &header);
 	if (r != 0)
 		return r;
-	slot = kms_header_find(header, role, KMS_SLOT_CURRENT);
+	slot = find_missing(at, header, role);
 	what = (struct prompt_ask){.what = name,
-	    .components = slot == NULL ? 0 : slot->slot.components};
+	    .components = slot == NULL ? 0 : slot->components};
 	r = prompt_open(&p);
 	if (r == 0)
 		r = prompt_phrase(p, &what, phrase);

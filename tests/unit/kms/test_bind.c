@@ -7,6 +7,7 @@
 #include "kms/backup.h"
 #include "kms/derive.h"
 #include "kms/prove.h"
+#include "kms/rewrap.h"
 #include "kms/verify.h"
 #include "tests/unit/kms/stores.h"
 
@@ -117,6 +118,57 @@ START_TEST(a_key_that_is_there_is_left_alone)
 	ck_assert(bound.was_there);
 	ck_assert(bound.complete);
 	same_key(&t, &tag, key);
+	stores_end(&t);
+}
+END_TEST
+
+/* As soon as rows have moved the token is gone. */
+static void
+go_away(void *sealer, enum kms_rewrap_stage stage, uint64_t done, uint64_t all)
+{
+	(void)done;
+	(void)all;
+	if (stage == KMS_REWRAP_MOVE)
+		soft_sealer_control(sealer)->away = true;
+}
+
+START_TEST(in_the_middle_of_a_rotation_both_keys_come_back)
+{
+	enum kms_role role = _i == 0 ? KMS_ROLE_HMK : KMS_ROLE_KPK;
+	struct kms_secret *phrase = secret_of("a phrase for the next");
+	const struct kms_setup_master want = {.id = "next", .phrase = phrase};
+	struct kms_rewrap job = {.role = role, .want = &want};
+	struct kms_tag tag;
+	struct stores t;
+	uint8_t key[32];
+
+	begin(&t, &tag, key);
+	stores_open(&t);
+	job.progress = go_away;
+	job.arg = t.sealer;
+	ck_assert_int_ne(kms_rewrap(t.store, &t.actor, &job), 0);
+	ck_assert_uint_gt(job.moved, 0);
+	job.progress = NULL;
+	stores_close(&t);
+	new_token(&t);
+	ok(reset(&t, KMS_ROLE_HMK, HMK_PHRASE));
+	if (role == KMS_ROLE_HMK)
+		ok(reset(&t, role, "a phrase for the next"));
+	ok(reset(&t, KMS_ROLE_KPK, KPK_PHRASE));
+	if (role == KMS_ROLE_KPK) {
+		ck_assert(!bound.complete);
+		fails(reset(&t, role, "some other phrase"), KMS_ERR_AUTH,
+		    "next");
+		ok(reset(&t, role, "a phrase for the next"));
+	}
+	ck_assert_msg(bound.complete, "%s", bound.missing);
+	same_key(&t, &tag, key);
+	stores_open(&t);
+	ok(kms_rewrap(t.store, &t.actor, &job));
+	ck_assert(job.resumed);
+	stores_close(&t);
+	same_key(&t, &tag, key);
+	kms_secret_free(&phrase);
 	stores_end(&t);
 }
 END_TEST
@@ -327,6 +379,8 @@ test_bind(void)
 	    both_keys_come_back_from_their_phrases_and_every_key_is_identical);
 	tcase_add_test(tc, a_wrong_phrase_changes_nothing);
 	tcase_add_test(tc, a_key_that_is_there_is_left_alone);
+	tcase_add_loop_test(tc, in_the_middle_of_a_rotation_both_keys_come_back,
+	    0, 2);
 	tcase_add_test(tc, keys_born_in_the_token_have_no_phrase);
 	tcase_add_test(tc, a_store_moved_to_another_token_must_be_bound_to_it);
 	tcase_add_test(tc, a_token_that_takes_no_anchor_is_bound_all_the_same);
