@@ -19,17 +19,55 @@ struct rotation {
 	const struct kms_setup_master *want;
 	struct kms_rewrap *job;
 	struct kms_header *header;    /* a copy, to be changed */
+	uint8_t base[32];             /* hash of what it was copied from */
 	struct kms_header_slot *next; /* in it */
 	struct kms_secret *master;    /* of a phrase; else NULL */
 	bool left;                    /* something had come under the old key */
 };
 
+static int
+hash_header(const struct kms_header *header, uint8_t out[32])
+{
+	struct kms_wr wr;
+	int r;
+
+	kms_wr_grow(&wr, KMS_HEADER_MAX);
+	r = kms_header_encode(header, &wr);
+	if (r == 0)
+		r = kms_header_hash(wr.p, wr.len, out);
+	kms_wr_free(&wr);
+	return r;
+}
+
 /* Reads the header as it is now; the slot is looked up anew. */
-static void
+static int
 read_header(struct rotation *z)
 {
+	int r;
+
+	r = kms_sync_enter(z->s, false);
+	if (r != 0)
+		return r;
 	kms_store_header(z->s, z->header);
+	kms_sync_leave(z->s, false);
 	z->next = kms_header_find(z->header, z->role, KMS_SLOT_NEXT);
+	return hash_header(z->header, z->base);
+}
+
+/* With the store alone: a header that others have changed since it was read
+ * would lose their slot, and every key under it, if ours replaced it. */
+static int
+check_base(struct rotation *z)
+{
+	uint8_t now[32];
+	int r;
+
+	r = hash_header(z->s->header, now);
+	if (r != 0 || kms_equal(now, z->base, sizeof(now)))
+		return r;
+	return kms_fail(KMS_ERR_BUSY,
+	    "master keys were changed by another process meanwhile; wait for "
+	    "its end and run it again");
 }
 
 /* One change: the header as z has it, and what edit does to the root. */
@@ -45,6 +83,8 @@ put_header(struct rotation *z, const char *what,
 	int r;
 
 	r = kms_tx_begin(z->s, z->actor, KMS_WRITE, &tx);
+	if (r == 0)
+		r = check_base(z);
 	if (r == 0)
 		r = kms_tx_step(tx, &step);
 	if (r == 0 && edit != NULL)
@@ -338,7 +378,9 @@ begin(struct rotation *z)
 {
 	int r;
 
-	read_header(z);
+	r = read_header(z);
+	if (r != 0)
+		return r;
 	z->job->resumed = z->next != NULL;
 	r = z->next != NULL ? check_same(z) : check_id(z);
 	if (r != 0 || z->job->was_done)
@@ -347,7 +389,7 @@ begin(struct rotation *z)
 	if (r == 0 && z->next == NULL) {
 		r = plan(z);
 		if (r == 0)
-			read_header(z);
+			r = read_header(z);
 	}
 	if (r == 0 && z->want->phrase != NULL)
 		r = kms_derive_master(z->want->phrase, &z->next->slot,
@@ -379,11 +421,15 @@ static int
 finish(struct rotation *z)
 {
 	struct kms_header_slot *old;
+	int r;
 
-	read_header(z);
+	r = read_header(z);
+	if (r != 0)
+		return r;
 	old = kms_header_find(z->header, z->role, KMS_SLOT_CURRENT);
 	if (old == NULL || z->next == NULL)
-		return kms_fail(KMS_ERR_INTERNAL, "rotation: slots are gone");
+		return kms_fail(KMS_ERR_BUSY,
+		    "another process has ended the rotation; run it again");
 	old->slot.place = KMS_SLOT_SUPERSEDED;
 	z->next->slot.place = KMS_SLOT_CURRENT;
 	return put_header(z, "every key verified under it; now current",

@@ -263,7 +263,8 @@ kms_rewrap_rows(struct kms_store *s, const struct kms_actor *actor,
 
 	next = kms_header_find(s->header, job->role, KMS_SLOT_NEXT);
 	if (next == NULL)
-		return kms_fail(KMS_ERR_INTERNAL, "rotation: no next slot");
+		return kms_fail(KMS_ERR_BUSY,
+		    "another process has ended the rotation; run it again");
 	t.slot = next->slot.no;
 	do
 		r = do_round(&t, actor, job);

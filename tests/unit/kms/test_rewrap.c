@@ -290,6 +290,50 @@ START_TEST(a_rotation_asks_the_token_for_no_data_key)
 }
 END_TEST
 
+/* Another process, while this one makes its key in the token. */
+static struct stores *other;
+static enum kms_role other_role;
+
+static int
+make_late(struct kms_sealer *s, const struct kms_secret *master,
+    struct kms_slot *slot)
+{
+	(void)s;
+	ok(rotate(other, other_role));
+	return other->sealer->make(other->sealer, master, slot);
+}
+
+START_TEST(two_rotations_at_once_lose_no_master_key)
+{
+	enum kms_role mine = role_of(_i / 2);
+	struct kms_sealer *late;
+	unsigned calls = 0;
+	struct stores t, u;
+	struct keys k;
+
+	begin(&t, &k, false);
+	u = t;
+	late = failing_new(t.sealer, FAILING_NEVER, 0, &calls);
+	late->make = make_late;
+	u.options.sealer = late;
+	u.store = NULL;
+	stores_open(&u);
+	other = &t;
+	other_role = role_of(_i % 2);
+	fails(rotate(&u, mine), KMS_ERR_BUSY, "another process");
+	stores_close(&u);
+	stores_close(&t);
+	stores_open(&t);
+	same_keys(&t, &k);
+	ok(rotate(&t, mine));
+	current_is(&t, mine, "second");
+	current_is(&t, other_role, "second");
+	same_keys(&t, &k);
+	late->close(&late);
+	stores_end(&t);
+}
+END_TEST
+
 /* The rotation with the token failing, or the process killed, at its n-th
  * call; then again with a good one. True once n is past the last call. */
 static bool
@@ -387,6 +431,7 @@ test_rewrap(void)
 	tcase_add_loop_test(tc, a_rotation_that_ended_is_not_begun_anew, 0, 2);
 	tcase_add_test(tc, one_phrase_is_not_taken_for_both_master_keys);
 	tcase_add_test(tc, a_rotation_asks_the_token_for_no_data_key);
+	tcase_add_loop_test(tc, two_rotations_at_once_lose_no_master_key, 0, 4);
 	tcase_add_loop_test(tc, a_token_that_fails_at_any_call_loses_nothing, 0,
 	    2);
 	tcase_add_loop_test(tc, killed_before_any_call_it_is_gone_on_with, 0,
