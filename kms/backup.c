@@ -12,6 +12,8 @@
 #include "kms/store_impl.h"
 #include "kms/sync.h"
 
+#define PASSED_OVER_MAX 1000u /* names that are taken */
+
 struct backing {
 	struct kms_store *s;
 	const struct kms_backup_options *options;
@@ -95,7 +97,7 @@ copy_in_view(struct backing *k)
 }
 
 static int
-copy(struct backing *k)
+copy_once(struct backing *k)
 {
 	int r;
 
@@ -104,6 +106,48 @@ copy(struct backing *k)
 		return r;
 	r = copy_in_view(k);
 	kms_sync_leave(k->s, true);
+	return r;
+}
+
+/* A change, for the next generation's name. */
+static int
+pass_over(struct backing *k, const struct kms_actor *actor)
+{
+	char reason[KMS_TEXT_MAX + 1];
+	const struct kms_step step = {.event = KMS_EVENT_BACKUP,
+	    .alone = true,
+	    .reason = reason};
+	struct kms_tx *tx = NULL;
+	int r;
+
+	snprintf(reason, sizeof(reason), "none made: a file lies at %.900s",
+	    k->b->path);
+	r = kms_tx_begin(k->s, actor, KMS_WRITE, &tx);
+	if (r == 0)
+		r = kms_tx_step(tx, &step);
+	if (r == 0)
+		r = kms_tx_commit(&tx);
+	kms_tx_abort(&tx);
+	return r;
+}
+
+/* Under a name of ours there may lie what a run left that was killed before
+ * it was recorded, or a backup of a history that was given up by restoring an
+ * older store: never written over, nor a reason to go without a backup. */
+static int
+copy(struct backing *k, const struct kms_actor *actor)
+{
+	unsigned i;
+	int r;
+
+	r = copy_once(k);
+	if (k->options->path != NULL)
+		return r;
+	for (i = 0; i < PASSED_OVER_MAX && r == KMS_ERR_EXISTS; i++) {
+		r = pass_over(k, actor);
+		if (r == 0)
+			r = copy_once(k);
+	}
 	return r;
 }
 
@@ -193,7 +237,7 @@ kms_backup_make(struct kms_store *s, const struct kms_actor *actor,
 	memset(b, 0, sizeof(*b));
 	r = check_changes(s, actor);
 	if (r == 0)
-		r = copy(&k);
+		r = copy(&k, actor);
 	if (r != 0)
 		return r;
 	r = verify(&k, report);
@@ -206,7 +250,7 @@ kms_backup_make(struct kms_store *s, const struct kms_actor *actor,
 	r = record(&k, actor);
 	if (r == 0 && options->path == NULL)
 		kms_backup_prune(s->policy.backup_path, s->header->uuid,
-		    options->keep);
+		    options->keep, b->generation);
 	return r;
 }
 

@@ -19,7 +19,8 @@ struct kms_backup_options {
 /*
  * Copies in one view, opens the copy, verifies every key, gives it its name
  * durably, puts a copy of the release log beside it (.log), then records the
- * fact. EXISTS: never over a file. USAGE: no path and none configured, or a
+ * fact. EXISTS: never over a file; with path NULL a generation whose name is
+ * taken is passed over by a change. USAGE: no path and none configured, or a
  * device node. QUIESCED before anything is copied. The file stays when the
  * recording alone failed; the error says that it does not count.
  */

@@ -190,11 +190,12 @@ list(const char *dir, const char *uuid, size_t *n)
 }
 
 void
-kms_backup_prune(const char *dir, const uint8_t uuid[16], unsigned keep)
+kms_backup_prune(const char *dir, const uint8_t uuid[16], unsigned keep,
+    uint64_t generation)
 {
 	unsigned long long *all;
 	char text[37];
-	size_t n, i;
+	size_t n, i, from = 0;
 
 	if (keep == 0)
 		return;
@@ -203,7 +204,9 @@ kms_backup_prune(const char *dir, const uint8_t uuid[16], unsigned keep)
 	if (all == NULL)
 		return;
 	qsort(all, n, sizeof(*all), newest_first);
-	for (i = keep; i < n; i++)
+	while (from < n && all[from] > generation)
+		from++;
+	for (i = from + keep; i < n; i++)
 		drop(dir, text, all[i]);
 	free(all);
 }

@@ -12,8 +12,11 @@ int kms_backup_check_place(const char *path) KMS_MUST;
 /* Copies the release log beside the backup, as far as it had come (it only
  * grows); a store without one has none to copy. */
 int kms_backup_copy_log(const char *log, const char *backup) KMS_MUST;
-/* Removes this store's backups in dir but the newest keep; 0: keeps all.
+/* Removes this store's backups in dir but the newest keep, counted back from
+ * this generation; 0: keeps all. Higher ones are of a history that was given
+ * up by restoring an older store: they stay, and stand in for none of these.
  * What cannot be removed stays and is logged. */
-void kms_backup_prune(const char *dir, const uint8_t uuid[16], unsigned keep);
+void kms_backup_prune(const char *dir, const uint8_t uuid[16], unsigned keep,
+    uint64_t generation);
 
 #endif

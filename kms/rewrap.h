@@ -34,7 +34,8 @@ struct kms_rewrap {
  * under way is gone on with only under its ID and origin (STATE) and its
  * phrase (AUTH); one that has ended, asked for again with the same, is
  * was_done. EXISTS: the ID is another key's. PHRASE: the phrase is the other
- * master key's. BUSY: another process changes master keys meanwhile. Old backups count for no key from then on. Slow.
+ * master key's. BUSY: another process changes master keys meanwhile. Old
+ * backups count for no key from then on. Slow.
  */
 int kms_rewrap(struct kms_store *, const struct kms_actor *,
     struct kms_rewrap *) KMS_MUST;

@@ -1,6 +1,7 @@
 /* A backup counts when it was opened again and verified, and only then makes
  * a random key recoverable. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -208,6 +209,55 @@ START_TEST(it_keeps_the_newest_and_removes_the_rest)
 }
 END_TEST
 
+/* A file under the name of a backup of that generation. */
+static void
+leave(struct stores *t, uint64_t generation)
+{
+	struct kms_header *header = malloc(sizeof(*header));
+	char uuid[37];
+
+	ck_assert_ptr_nonnull(header);
+	kms_store_header(t->store, header);
+	kms_uuid_text(header->uuid, uuid);
+	free(header);
+	fx_write_text(fx_path(t->fx, "b/%s-%llu.db", uuid,
+			  (unsigned long long)generation),
+	    "left");
+}
+
+START_TEST(backups_of_a_history_given_up_do_not_push_out_the_new_one)
+{
+	struct kms_backup b;
+	struct stores t;
+	uint64_t i;
+
+	begin(&t);
+	for (i = 100; i < 104; i++)
+		leave(&t, i);
+	ok(make(&t, NULL, 2, &b));
+	ck_assert(fx_exists(b.path));
+	stores_end(&t);
+}
+END_TEST
+
+/* Killed between its file's name and its record, or left by a history given
+ * up: never counted, and never written over. */
+START_TEST(a_file_under_its_name_does_not_stop_it)
+{
+	struct kms_backup b;
+	struct stores t;
+	uint64_t i;
+
+	begin(&t);
+	for (i = 1; i < 20; i++)
+		leave(&t, i);
+	ok(make(&t, NULL, 0, &b));
+	ck_assert_uint_ge(b.generation, 20);
+	ck_assert(fx_exists(b.path));
+	stores_end(&t);
+}
+END_TEST
+
 START_TEST(a_quiesced_store_is_not_backed_up_because_recording_is_a_change)
 {
 	struct kms_backup b;
@@ -294,6 +344,9 @@ test_backup(void)
 	tcase_add_test(tc, the_copy_opens_and_holds_every_key);
 	tcase_add_test(tc, it_never_writes_over_a_file_nor_to_a_device);
 	tcase_add_test(tc, it_keeps_the_newest_and_removes_the_rest);
+	tcase_add_test(tc,
+	    backups_of_a_history_given_up_do_not_push_out_the_new_one);
+	tcase_add_test(tc, a_file_under_its_name_does_not_stop_it);
 	tcase_add_test(tc,
 	    a_quiesced_store_is_not_backed_up_because_recording_is_a_change);
 	tcase_add_test(tc, a_store_set_back_knows_of_no_younger_backup);
