@@ -10,9 +10,9 @@
 
 #define MAGIC "p11kms guard"
 #define MAGIC_LEN 12u
-#define VERSION 1u
-/* The cheapest: 16 bits tell a searcher nothing that a cost could protect. */
-#define COST 10u
+#define VERSION 2u
+#define INFO "p11kms/1/guard"
+#define INFO_LEN (sizeof(INFO) - 1)
 #define TRIES 2u
 
 _Static_assert(MAGIC_LEN + 3 + 16 + 16 + 2 == HSM_PIN_GUARD_LEN, "layout");
@@ -107,13 +107,20 @@ save(const struct hsm_pin_guard *g, const struct guard *in)
 	return r;
 }
 
+/* Fast, for every tool that starts waits for it. A slow one would protect
+ * nothing: 16 bits leave a searcher with one PIN in 65,536 of those he thinks
+ * of, whatever each costs him, and no way to tell which is right. */
 static int
 check_of(const struct kms_secret *pin, const uint8_t salt[16], uint16_t *out)
 {
+	uint8_t info[INFO_LEN + 16];
 	struct kms_secret *k = NULL;
 	int r;
 
-	r = kms_pbkdf2(pin, (struct kms_bytes){salt, 16}, COST, &k);
+	memcpy(info, INFO, INFO_LEN);
+	memcpy(info + INFO_LEN, salt, 16);
+	r = kms_hkdf(pin, (struct kms_bytes){info, sizeof(info)}, KMS_KEY_LEN,
+	    &k);
 	if (r == 0)
 		*out = kms_get16(kms_secret_bytes(k));
 	kms_secret_free(&k);

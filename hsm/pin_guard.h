@@ -4,13 +4,13 @@
  * HSMs, wipe it.
  *
  * The guard is a file beside the store (0600). It holds the token's serial, a
- * salt, and 16 bits of a PBKDF2 of the PIN: enough to recognise the PIN that
+ * salt, and 16 bits of an HKDF of the PIN: enough to recognise the PIN that
  * failed, too little to find it. It is written "trying" and synced before
  * C_Login, removed when the login succeeds, and set to "failed" when the token
  * says that the PIN is wrong. Left at "trying" by a kill it allows one more
  * login; left so twice, it counts as failed.
  *
- * File: "p11kms guard" (12) | version 1 (1) | state (1: 1 trying, 2 failed) |
+ * File: "p11kms guard" (12) | version 2 (1) | state (1: 1 trying, 2 failed) |
  * logins tried (1) | serial (16) | salt (16) | check (2).
  *
  * Call all of it under the token's lock.
