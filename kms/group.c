@@ -79,6 +79,8 @@ kms_group_add(struct kms_tx *tx, const char *name, const char *description,
 	r = check_free_name(tx, name);
 	if (r == 0 && description != NULL)
 		r = kms_text_check("description", description);
+	if (r == 0 && seed != NULL)
+		r = kms_tx_check_slot(tx, seed->slot);
 	if (r != 0)
 		return r;
 	if (most != 0 &&
@@ -181,7 +183,9 @@ modify_seed(struct kms_tx *tx, struct kms_record *record,
 	    .subject = g->name};
 	int r;
 
-	r = add_seed(g, seed);
+	r = kms_tx_check_slot(tx, seed->slot);
+	if (r == 0)
+		r = add_seed(g, seed);
 	if (r == 0)
 		r = kms_tx_step(tx, &step);
 	if (r != 0)

@@ -329,20 +329,6 @@ answer_held(struct kms_tx *tx, const struct kms_directory_row *row,
 	    text, view->key.name, view->group);
 }
 
-/* Made outside of the transaction: meanwhile the KPK may have been rotated. */
-static int
-check_material(struct kms_tx *tx, const struct kms_material *m)
-{
-	const struct kms_header_slot *kpk;
-
-	kpk = kms_header_by_no(kms_tx_store(tx)->header, m->slot);
-	if (kpk != NULL && kpk->slot.role == KMS_ROLE_KPK &&
-	    kpk->slot.place == KMS_SLOT_CURRENT)
-		return 0;
-	return kms_fail(KMS_ERR_BUSY,
-	    "the KPK was rotated while the key was made; try again");
-}
-
 static void
 set_past(struct kms_key *k, const struct kms_key_past *past)
 {
@@ -439,7 +425,7 @@ kms_key_add(struct kms_tx *tx, const struct kms_key_new *new,
 	}
 	r = kms_group_id(tx, new->group, &group);
 	if (r == 0)
-		r = check_material(tx, new->material);
+		r = kms_tx_check_slot(tx, new->material->slot);
 	if (r == 0)
 		r = kms_key_check_room(tx, group, new->group);
 	if (r == 0)

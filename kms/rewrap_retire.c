@@ -34,6 +34,27 @@ check_backup(struct kms_store *s, const struct kms_header *h)
 	    "one (p11kmsutil -backup) before the old ones go");
 }
 
+/* No row may need what is to go, whatever brought it there. */
+static int
+check_unused(struct kms_store *s, struct kms_header *h)
+{
+	static const enum kms_role role[] = {KMS_ROLE_HMK, KMS_ROLE_KPK};
+	const struct kms_header_slot *at;
+	uint64_t left = 0;
+	size_t i;
+	int r = 0;
+
+	for (i = 0; i < 2 && r == 0 && left == 0; i++) {
+		at = kms_header_find(h, role[i], KMS_SLOT_CURRENT);
+		r = kms_rewrap_left(s, role[i], at->slot.no, &left);
+		if (r == 0 && left > 0)
+			r = kms_fail(KMS_ERR_STATE,
+			    "%llu rows need an old %s; rotate it once more",
+			    (unsigned long long)left, kms_role_name(role[i]));
+	}
+	return r;
+}
+
 /* The keys first: a slot that is left names what is still to be dropped. */
 static int
 drop_superseded(struct kms_store *s, struct kms_header *h, unsigned *n)
@@ -82,6 +103,8 @@ retire_in(struct kms_tx *tx, const char *reason, struct kms_header *h,
 
 	kms_store_header(s, h);
 	r = check_backup(s, h);
+	if (r == 0)
+		r = check_unused(s, h);
 	if (r == 0)
 		r = kms_tx_step(tx, &step);
 	if (r == 0)

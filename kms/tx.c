@@ -285,6 +285,19 @@ kms_tx_rewind(struct kms_tx *tx)
 }
 
 int
+kms_tx_check_slot(const struct kms_tx *tx, uint16_t kpk)
+{
+	const struct kms_header_slot *at;
+
+	at = kms_header_by_no(tx->store->header, kpk);
+	if (at != NULL && at->slot.role == KMS_ROLE_KPK &&
+	    at->slot.place == KMS_SLOT_CURRENT)
+		return 0;
+	return kms_fail(KMS_ERR_BUSY,
+	    "the KPK was rotated while the key was made; try again");
+}
+
+int
 kms_tx_header(struct kms_tx *tx, const struct kms_header *header)
 {
 	int r;

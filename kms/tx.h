@@ -51,6 +51,9 @@ int kms_tx_undo(struct kms_tx *) KMS_MUST;
 /* Begins a new release log where the old one is lost: a change by itself,
  * also while quiesced. Nothing is done where it is not lost. */
 int kms_tx_restart_log(struct kms_store *, const struct kms_actor *) KMS_MUST;
+/* What was wrapped outside of this transaction by the KPK of that slot: BUSY
+ * when a rotation has ended meanwhile, for nothing would move it any more. */
+int kms_tx_check_slot(const struct kms_tx *, uint16_t kpk) KMS_MUST;
 /* This change replaces the header too; copied. Inside a step. */
 int kms_tx_header(struct kms_tx *, const struct kms_header *) KMS_MUST;
 /* For -acceptrestore alone, before the first put: this change begins a new

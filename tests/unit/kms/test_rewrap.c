@@ -290,6 +290,30 @@ START_TEST(a_rotation_asks_the_token_for_no_data_key)
 }
 END_TEST
 
+/* A group's seed, like a key, is wrapped before its change begins. */
+START_TEST(what_was_wrapped_before_a_rotation_ended_is_not_taken)
+{
+	struct kms_secret *phrase = secret_of("the phrase of a group");
+	struct kms_group_change change = {0};
+	struct kms_seed seed;
+	struct kms_tx *tx;
+	struct stores t;
+	struct keys k;
+
+	begin(&t, &k, false);
+	ok(kms_material_seed(t.store, phrase, &seed));
+	kms_secret_free(&phrase);
+	ok(rotate(&t, KMS_ROLE_KPK));
+	change.seed = &seed;
+	stores_write(&t, &tx);
+	fails(kms_group_add(tx, "ENCR_b", NULL, &seed), KMS_ERR_BUSY,
+	    "rotated");
+	fails(kms_group_modify(tx, "ENCR_a", &change), KMS_ERR_BUSY, "rotated");
+	kms_tx_abort(&tx);
+	stores_end(&t);
+}
+END_TEST
+
 /* Another process, while this one makes its key in the token. */
 static struct stores *other;
 static enum kms_role other_role;
@@ -431,6 +455,8 @@ test_rewrap(void)
 	tcase_add_loop_test(tc, a_rotation_that_ended_is_not_begun_anew, 0, 2);
 	tcase_add_test(tc, one_phrase_is_not_taken_for_both_master_keys);
 	tcase_add_test(tc, a_rotation_asks_the_token_for_no_data_key);
+	tcase_add_test(tc,
+	    what_was_wrapped_before_a_rotation_ended_is_not_taken);
 	tcase_add_loop_test(tc, two_rotations_at_once_lose_no_master_key, 0, 4);
 	tcase_add_loop_test(tc, a_token_that_fails_at_any_call_loses_nothing, 0,
 	    2);
