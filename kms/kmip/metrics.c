@@ -55,7 +55,8 @@ static bool
 uses_token(uint32_t op)
 {
 	return op == KMIP_OP_GET || op == KMIP_OP_CREATE ||
-	    op == KMIP_OP_REGISTER || op == KMIP_OP_RE_KEY;
+	    op == KMIP_OP_REGISTER || op == KMIP_OP_RE_KEY ||
+	    op == KMIP_OP_ENCRYPT || op == KMIP_OP_DECRYPT;
 }
 
 void

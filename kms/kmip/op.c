@@ -29,6 +29,8 @@ static const struct kmip_op ops[] = {
     {KMIP_OP_DESTROY, KMIP_OP_WRITES, NULL, kmip_op_destroy, NULL},
     {KMIP_OP_ARCHIVE, KMIP_OP_WRITES, NULL, kmip_op_archive, NULL},
     {KMIP_OP_RECOVER, KMIP_OP_WRITES, NULL, kmip_op_recover, NULL},
+    {KMIP_OP_ENCRYPT, KMIP_OP_RELEASES, NULL, kmip_op_encrypt, NULL},
+    {KMIP_OP_DECRYPT, KMIP_OP_RELEASES, NULL, kmip_op_decrypt, NULL},
     {KMIP_OP_QUERY, KMIP_OP_ALONE, NULL, kmip_op_query, NULL},
     {KMIP_OP_DISCOVER_VERSIONS, KMIP_OP_ALONE, NULL, kmip_op_discover, NULL},
 };

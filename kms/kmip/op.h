@@ -137,6 +137,11 @@ int kmip_op_make(struct kmip_batch *, struct kmip_work *);
 int kmip_op_rekey(struct kmip_batch *, struct kmip_work *);
 void kmip_op_make_drop(void *);
 int kmip_op_get(struct kmip_batch *, struct kmip_work *);
+int kmip_op_encrypt(struct kmip_batch *, struct kmip_work *);
+int kmip_op_decrypt(struct kmip_batch *, struct kmip_work *);
+/* Does the token let keys work inside it? For Query, which must not promise
+ * more. */
+bool kmip_op_can_crypt(struct kmip_service *);
 int kmip_op_get_attributes(struct kmip_batch *, struct kmip_work *);
 int kmip_op_get_attribute_list(struct kmip_batch *, struct kmip_work *);
 int kmip_op_add_attribute(struct kmip_batch *, struct kmip_work *);

@@ -17,12 +17,18 @@ static const char *const namespaces[] = {"LIBRARY-LTO", "LIBRARY-LTO4",
 static void
 put_operations(const struct kmip_batch *b, struct kms_wr *wr)
 {
+	bool crypt = b->minor >= 2 && kmip_op_can_crypt(b->service);
 	const struct kmip_op *op;
 	size_t i;
 
-	for (i = 0; (op = kmip_op_at(i)) != NULL; i++)
-		if (kmip_op_find(op->op, b->minor) != NULL)
-			kmip_ttlv_put_enum(wr, TAG(OPERATION), op->op);
+	for (i = 0; (op = kmip_op_at(i)) != NULL; i++) {
+		if (kmip_op_find(op->op, b->minor) == NULL)
+			continue;
+		if (!crypt &&
+		    (op->op == KMIP_OP_ENCRYPT || op->op == KMIP_OP_DECRYPT))
+			continue;
+		kmip_ttlv_put_enum(wr, TAG(OPERATION), op->op);
+	}
 }
 
 static void

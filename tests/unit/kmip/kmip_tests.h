@@ -20,6 +20,7 @@ TCase *test_authz(void);
 TCase *test_server(void);
 TCase *test_stored(void);
 TCase *test_wrap(void);
+TCase *test_crypt(void);
 
 /* Bytes written as hex with blanks; returns how many. Aborts when not hex. */
 size_t hex(const char *text, uint8_t *out, size_t cap);

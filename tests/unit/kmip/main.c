@@ -23,6 +23,7 @@ main(void)
 	suite_add_tcase(s, test_stored());
 	suite_add_tcase(s, test_object());
 	suite_add_tcase(s, test_wrap());
+	suite_add_tcase(s, test_crypt());
 	suite_add_tcase(s, test_state());
 	suite_add_tcase(s, test_batch());
 	suite_add_tcase(s, test_attr());
