@@ -1,8 +1,9 @@
 /*
  * kms.log: one record for every data key that leaves the service, or works for
- * a client inside it, durable before key or result does (doc/FORMATS.md §6). Append-only, each record sealed
- * and chained to the one before by its GCM tag. The root holds the head at
- * each change, so a cut tail is provable back to the last change.
+ * a client inside it, durable before key or result does (doc/FORMATS.md §6).
+ * Append-only, each record sealed and chained to the one before by its GCM
+ * tag. The root holds the head at each change, so a cut tail is provable back
+ * to the last change.
  *
  * Any thread, and any number of processes on one file: an append takes
  * flock(2), first verifies what others appended, then writes.

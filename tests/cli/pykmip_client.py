@@ -4,6 +4,7 @@ pykmip_client.py PORT TLS-DIRECTORY GROUP before|after (the backup): every call
 is checked; the first wrong answer ends it with a message.
 """
 
+import subprocess
 import sys
 
 from kmip.core import enums
@@ -109,6 +110,117 @@ def life_of_a_created_key(c, tag):
     refused(enums.ResultReason.PERMISSION_DENIED, c.destroy, uid)
 
 
+CBC = {
+    "cryptographic_algorithm": enums.CryptographicAlgorithm.AES,
+    "block_cipher_mode": enums.BlockCipherMode.CBC,
+    "padding_method": enums.PaddingMethod.PKCS5,
+}
+SECRET = b"a key that encrypts the keys of a backup"
+
+
+def a_key_that_works_in_the_service(c, tag):
+    uid = c.create(
+        enums.CryptographicAlgorithm.AES, 256, name=f"works-{tag}"
+    )
+    refused(
+        enums.ResultReason.PERMISSION_DENIED,
+        c.encrypt,
+        SECRET,
+        uid,
+        cryptographic_parameters=CBC,
+    )
+    c.activate(uid)
+    sealed, iv = c.encrypt(SECRET, uid, cryptographic_parameters=CBC)
+    same(len(iv), 16, "an IV drawn by the service")
+    same(
+        c.decrypt(
+            sealed, uid, cryptographic_parameters=CBC, iv_counter_nonce=iv
+        ),
+        SECRET,
+        "what was encrypted",
+    )
+    refused(
+        enums.ResultReason.CRYPTOGRAPHIC_FAILURE,
+        c.decrypt,
+        sealed[:-16],
+        uid,
+        cryptographic_parameters=CBC,
+        iv_counter_nonce=iv,
+    )
+    same(by_openssl(c.get(uid).value, iv, sealed), SECRET, "by openssl")
+    c.revoke(enums.RevocationReasonCode.CESSATION_OF_OPERATION, uid)
+    refused(
+        enums.ResultReason.PERMISSION_DENIED,
+        c.encrypt,
+        SECRET,
+        uid,
+        cryptographic_parameters=CBC,
+    )
+    same(
+        c.decrypt(
+            sealed, uid, cryptographic_parameters=CBC, iv_counter_nonce=iv
+        ),
+        SECRET,
+        "an old key decrypts",
+    )
+
+
+def by_openssl(key, iv, sealed):
+    # -K is seen by others: of a key made for this test, it may be
+    return subprocess.run(
+        ["openssl", "aes-256-cbc", "-d", "-K", key.hex(), "-iv", iv.hex()],
+        input=sealed,
+        stdout=subprocess.PIPE,
+        check=True,
+    ).stdout
+
+
+def exchange(c, operation, payload):
+    """One item; PyKMIP's own calls have no argument for GCM's tag."""
+    from kmip.core.messages import contents, messages
+
+    item = messages.RequestBatchItem(
+        operation=contents.Operation(operation), request_payload=payload
+    )
+    answer = c.proxy._send_and_receive_message(
+        c.proxy._build_request_message(None, [item])
+    ).batch_items[0]
+    return answer.result_status.value, answer.response_payload
+
+
+def gcm_of_a_tape_key(c, uid):
+    from kmip.core import attributes as attrs
+    from kmip.core.messages import payloads
+
+    common = {
+        "unique_identifier": uid,
+        "cryptographic_parameters": attrs.CryptographicParameters(
+            block_cipher_mode=enums.BlockCipherMode.GCM, random_iv=True
+        ),
+        "auth_additional_data": b"volume VOL001",
+    }
+    status, sealed = exchange(
+        c,
+        enums.Operation.ENCRYPT,
+        payloads.EncryptRequestPayload(data=SECRET, **common),
+    )
+    same(status, enums.ResultStatus.SUCCESS, "encrypt by GCM")
+    common.update(data=sealed.data, iv_counter_nonce=sealed.iv_counter_nonce)
+    status, opened = exchange(
+        c,
+        enums.Operation.DECRYPT,
+        payloads.DecryptRequestPayload(auth_tag=sealed.auth_tag, **common),
+    )
+    same(status, enums.ResultStatus.SUCCESS, "decrypt by GCM")
+    same(opened.data, SECRET, "what GCM encrypted")
+    status, _ = exchange(
+        c,
+        enums.Operation.DECRYPT,
+        payloads.DecryptRequestPayload(auth_tag=bytes(16), **common),
+    )
+    same(status, enums.ResultStatus.OPERATION_FAILED, "another tag")
+
+
 def death_of_a_key_that_nobody_fetched(c, tag):
     uid = c.create(enums.CryptographicAlgorithm.AES, 256, name=f"short-{tag}")
     c.activate(uid)
@@ -192,6 +304,10 @@ def before_the_backup():
             death_of_a_key_that_nobody_fetched(c, tag)
             registered_objects(c, tag)
             uid, _ = what_the_command_line_made(c)
+            if version != enums.KMIPVersion.KMIP_1_0:
+                a_key_that_works_in_the_service(c, tag)
+            if version == enums.KMIPVersion.KMIP_1_4:
+                gcm_of_a_tape_key(c, uid)
     with connect(enums.KMIPVersion.KMIP_1_2, "media02") as c:
         same(locate(c), [], "what a client of another group finds")
         refused(enums.ResultReason.ITEM_NOT_FOUND, c.get, uid)

@@ -32,5 +32,9 @@ want 0 p11kmsutil -backup
 want 0 "${client[@]}" after
 want 0 p11kmsutil -listkgs -json
 prints disk ENCR_a
+
+echo "# a key that worked for a client is in the records, and held"
+want 0 p11kmsutil -audit -json
+prints '"encrypt"' '"decrypt"'
 stop_service
 want 0 p11kms -verifydb
