@@ -40,18 +40,28 @@ sg_shut(struct sg *s)
 	s->fd = -1;
 }
 
+/* A node that its group may not open either is a matter of udev's rules: it
+ * gives drives and changers to group tape (50-udev-default.rules). */
 static int
 denied(const char *node)
 {
-	struct stat st;
+	struct stat st = {.st_mode = 0};
 	const struct group *g = NULL;
+	const char *name;
 
 	if (stat(node, &st) == 0)
 		g = getgrgid(st.st_gid);
+	name = g ? g->gr_name : "tape";
+	if (g && (st.st_mode & 0060) != 0060)
+		return kms_fail(KMS_ERR_DENIED,
+		    "%s: permission denied; its group %s may not read and "
+		    "write it (mode %04o): let udev give it to group tape, "
+		    "mode 0660",
+		    node, name, st.st_mode & 07777u);
 	return kms_fail(KMS_ERR_DENIED,
 	    "%s: permission denied; it must be opened for reading and "
 	    "writing: add the user to group %s and log in again",
-	    node, g ? g->gr_name : "tape");
+	    node, name);
 }
 
 static int

@@ -1,8 +1,10 @@
 #include "tape/socket.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tape/wire.h"
@@ -20,6 +22,20 @@ self(struct tape_transport *t)
 }
 
 static int
+denied(const char *path)
+{
+	const struct passwd *pw = NULL;
+	struct stat st;
+
+	if (stat(path, &st) == 0)
+		pw = getpwuid(st.st_uid);
+	return kms_fail(KMS_ERR_DENIED,
+	    "%s: permission denied; the virtual drive belongs to user %s: run "
+	    "this as that user",
+	    path, pw ? pw->pw_name : "unknown");
+}
+
+static int
 socket_connect(struct socket *s)
 {
 	if (s->fd >= 0)
@@ -32,8 +48,9 @@ socket_connect(struct socket *s)
 		    "%s: no virtual drive listens here; start one with vtaped "
 		    "-listen",
 		    s->path);
-	return kms_fail(errno == EACCES ? KMS_ERR_DENIED : KMS_ERR_IO, "%s: %s",
-	    s->path, strerror(errno));
+	if (errno == EACCES)
+		return denied(s->path);
+	return kms_fail(KMS_ERR_IO, "%s: %s", s->path, strerror(errno));
 }
 
 static void

@@ -27,56 +27,6 @@ open_drive(const struct cli *cli, struct tape_drive **drive,
 	return r == 0 ? tape_drive_open(&t, drive) : r;
 }
 
-/* What this host could do with the drive; a drive that cannot be opened is
- * listed with the reason. */
-static void
-print_ability(struct print *p, const char *node)
-{
-	enum tape_ability ability = TAPE_ABLE_NOT;
-	struct tape_transport *t = NULL;
-	struct tape_drive *drive = NULL;
-	int r;
-
-	r = tape_node_open(TAPE_SYSFS, node, &t, NULL);
-	if (r == 0)
-		r = tape_drive_open(&t, &drive);
-	if (r == 0)
-		r = tape_drive_ability(drive, &ability);
-	print_text(p, "encryption", "Encryption",
-	    r == 0 ? tape_ability_name(ability) : kms_err_cause(r));
-	tape_drive_close(&drive);
-}
-
-int
-cmd_drive_list(struct cli *cli)
-{
-	struct tape_node *list = NULL;
-	struct print *p = NULL;
-	size_t n = 0;
-	int r;
-
-	r = tape_node_list(TAPE_SYSFS, &list, &n);
-	if (r == 0)
-		r = print_new(print_form(cli), "drives", &p);
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		print_record(p);
-		print_text(p, "node", "Node", list[i].sg);
-		print_text(p, "tape", "Tape Node", list[i].nst);
-		print_text(p, "vendor", "Vendor", list[i].vendor);
-		print_text(p, "product", "Product", list[i].product);
-		print_text(p, "revision", "Revision", list[i].revision);
-		print_text(p, "serial", "Serial", list[i].serial);
-		print_ability(p, list[i].sg);
-	}
-	if (r == 0) {
-		print_count(p, "Number of Drives", n);
-		r = print_end(&p);
-	}
-	print_free(&p);
-	free(list);
-	return r;
-}
-
 static void
 print_kad(struct print *p, const char *name, const char *label,
     const uint8_t *kad, size_t len)

@@ -34,7 +34,9 @@ load_config(struct open *at, const struct cli *cli)
 	memset(at, 0, sizeof(*at));
 	at->cli = cli;
 	kms_actor_local(&at->actor);
-	r = config_load(cli->config, &at->config);
+	r = owner_may_read(cli->config, KMS_ERR_CONFIG);
+	if (r == 0)
+		r = config_load(cli->config, &at->config);
 	if (r == 0)
 		r = name_guard(at);
 	return r;

@@ -191,11 +191,24 @@ kmip_close(struct tape_keys **keys)
 	*keys = NULL;
 }
 
+/* OpenSSL would only say that the system had an error. */
+static int
+check_readable(const struct config_tls *t)
+{
+	const char *const path[] = {t->cert, t->key, t->ca};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < 3; i++)
+		r = owner_may_read(path[i], KMS_ERR_DENIED);
+	return r;
+}
+
 int
 open_keys_kmip(struct open *at, struct tape_keys **out)
 {
 	const struct config_tls *t = &at->config->drive.tls;
 	struct kmip_keys *k;
+	int r;
 
 	*out = NULL;
 	if (t->cert == NULL || t->key == NULL || t->ca == NULL)
@@ -203,6 +216,9 @@ open_keys_kmip(struct open *at, struct tape_keys **out)
 		    "%s: [drive] cert, key and ca are needed for a key from a "
 		    "KMIP server; p11kms -newclient makes them on the server",
 		    at->config->file);
+	r = check_readable(t);
+	if (r != 0)
+		return r;
 	k = calloc(1, sizeof(*k));
 	if (k == NULL)
 		return kms_fail(KMS_ERR_MEMORY, "keys: out of memory");

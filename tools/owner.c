@@ -1,6 +1,7 @@
 #include "tools/owner.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
 #include <pwd.h>
@@ -52,6 +53,31 @@ take_groups(struct owner *o, const struct passwd *pw, gid_t gid)
 	if (o->ngroups < 0)
 		return -1;
 	return pw != NULL ? initgroups(pw->pw_name, gid) : setgroups(1, &gid);
+}
+
+int
+owner_may_read(const char *path, int code)
+{
+	const struct passwd *pw;
+	const struct group *gr;
+	struct stat st;
+
+	if (faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) == 0 || errno != EACCES)
+		return 0;
+	if (stat(path, &st) != 0)
+		return kms_fail(code,
+		    "%s: permission denied: a directory above it may not be "
+		    "searched by uid %u",
+		    path, geteuid());
+	pw = getpwuid(st.st_uid);
+	gr = getgrgid(st.st_gid);
+	return kms_fail(code,
+	    "%s: permission denied: it belongs to user %s, group %s (mode "
+	    "%04o), and this is uid %u; run it as that user, or see that the "
+	    "caller may read it",
+	    path, pw != NULL ? pw->pw_name : "unknown",
+	    gr != NULL ? gr->gr_name : "unknown", st.st_mode & 07777u,
+	    geteuid());
 }
 
 int

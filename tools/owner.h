@@ -27,6 +27,11 @@ int owner_become(struct owner *, const char *path) KMS_MUST;
 /* Back to the caller, for a drive's device or another's program. Nothing is
  * done when nothing was changed. */
 int owner_return(struct owner *) KMS_MUST;
+/*
+ * May this process read the file? code, naming whose it is, where it may not;
+ * 0 otherwise, also where it is not there: whoever opens it says so.
+ */
+int owner_may_read(const char *path, int code) KMS_MUST;
 /* At the end of a process that stays the owner: frees only. */
 void owner_forget(struct owner *);
 

@@ -13,6 +13,10 @@
 #define EACH   CLI_FLAG("each_key", "runs CMD again where the tape changes keys")
 #define SERVER CLI_VALUE("server", "HOST[:PORT]", "the key from a KMIP server")
 
+static const struct cli_option list[] = {
+	CLI_VALUE("drive", "D", "this one alone"),
+	CLI_END
+};
 static const struct cli_option drive[] = {
 	DRIVE,
 	CLI_END
@@ -39,7 +43,7 @@ static const struct cli_option run[] = {
 };
 
 static const struct cli_operation operations[] = {
-	{.name = "list", .run = cmd_drive_list,
+	{.name = "list", .run = cmd_drive_list, .options = list,
 	 .help = "lists the tape drives of this host",
 	 .json = true},
 	{.name = "status", .run = cmd_drive_status, .options = drive,
