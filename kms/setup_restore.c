@@ -90,6 +90,24 @@ copy_store(struct restore *z)
 	return r;
 }
 
+/* The log of the copy, if it has one; under a name of its own first, for a
+ * torn one must never be taken for the store's. */
+static int
+install_log(struct restore *z)
+{
+	char part[PATH_TEXT];
+	int r;
+
+	r = kms_store_log_path(z->part, part, sizeof(part));
+	if (r == 0)
+		r = kms_file_remove(part); /* left by a killed restore */
+	if (r == 0)
+		r = kms_backup_copy_log(z->from_log, z->part);
+	if (r == 0 && rename(part, z->log) != 0 && errno != ENOENT)
+		r = kms_fail(KMS_ERR_IO, "%s: %s", z->log, strerror(errno));
+	return r;
+}
+
 /* A log that is still here knows more than the copy's: it stays. */
 static int
 install(struct restore *z)
@@ -97,15 +115,7 @@ install(struct restore *z)
 	int r = 0;
 
 	if (access(z->log, F_OK) != 0)
-		r = kms_backup_copy_log(z->from_log, z->part);
-	if (r == 0 && access(z->log, F_OK) != 0) {
-		char part_log[PATH_TEXT];
-
-		r = kms_store_log_path(z->part, part_log, sizeof(part_log));
-		if (r == 0 && rename(part_log, z->log) != 0 && errno != ENOENT)
-			r = kms_fail(KMS_ERR_IO, "%s: %s", z->log,
-			    strerror(errno));
-	}
+		r = install_log(z);
 	return r == 0 ? kms_rows_install(z->part, z->options->path) : r;
 }
 

@@ -275,6 +275,27 @@ START_TEST(a_backup_is_restored_in_one_step_where_the_token_is_left)
 }
 END_TEST
 
+START_TEST(what_a_killed_restore_left_does_not_stop_the_next)
+{
+	const char *copy;
+	struct kms_tag tag;
+	struct stores t;
+	uint8_t key[32];
+
+	begin(&t, &tag, key);
+	copy = back_up(&t);
+	ck_assert_int_eq(unlink(t.path), 0);
+	ck_assert_int_eq(unlink(t.log_path), 0);
+	fx_write_text(fx_path(t.fx, "kms.db.restore"), "half");
+	fx_write_text(fx_path(t.fx, "kms.db.restore.log"), "half");
+	ok(restore(&t, copy));
+	ck_assert(bound.complete);
+	ck_assert(!fx_exists(fx_path(t.fx, "kms.db.restore.log")));
+	same_key(&t, &tag, key);
+	stores_end(&t);
+}
+END_TEST
+
 START_TEST(without_the_token_it_is_installed_and_the_resets_do_the_rest)
 {
 	const char *copy;
@@ -386,6 +407,7 @@ test_bind(void)
 	tcase_add_test(tc, a_token_that_takes_no_anchor_is_bound_all_the_same);
 	tcase_add_test(tc,
 	    a_backup_is_restored_in_one_step_where_the_token_is_left);
+	tcase_add_test(tc, what_a_killed_restore_left_does_not_stop_the_next);
 	tcase_add_test(tc,
 	    without_the_token_it_is_installed_and_the_resets_do_the_rest);
 	tcase_add_test(tc,
