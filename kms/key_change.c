@@ -255,6 +255,7 @@ move(struct kms_tx *tx, struct kms_record *record, const char *from,
 	if (r != 0)
 		return r;
 	k->group = to;
+	k->flags &= ~(uint32_t)KMS_KEY_ROTATING; /* it was the other group's */
 	k->modified = kms_tx_time(tx);
 	return kms_tx_put(tx, record);
 }

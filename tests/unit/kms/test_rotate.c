@@ -159,6 +159,27 @@ START_TEST(what_others_did_to_the_waiting_key_is_seen)
 }
 END_TEST
 
+START_TEST(a_waiting_key_that_is_moved_waits_for_no_rotation_there)
+{
+	struct kms_key_change change = {.move_to = "ENCR_a"};
+	struct kms_rotate how = {.group = "ENCR_b"};
+	struct kms_material m;
+	struct kms_tx *tx;
+	struct stores t;
+
+	begin(&t);
+	add_group(&t, "ENCR_b");
+	ok(kms_material_random(t.store, &m));
+	fails(kms_rotate(t.store, &t.actor, &how, &m, &view, &backup),
+	    KMS_ERR_GATE, NULL);
+	stores_write(&t, &tx);
+	ok(kms_key_modify(tx, "ENCR_b", view.waiting.key.name, &change));
+	ok(kms_tx_commit(&tx));
+	look(&t, 0, KMS_ROTATE_MAKE);
+	stores_end(&t);
+}
+END_TEST
+
 START_TEST(a_failing_backup_names_the_key_that_stays)
 {
 	struct stores t;
@@ -189,6 +210,8 @@ test_rotate(void)
 	tcase_add_test(tc, a_key_that_is_young_is_left_alone);
 	tcase_add_test(tc, two_runs_at_once_leave_one_key_waiting);
 	tcase_add_test(tc, what_others_did_to_the_waiting_key_is_seen);
+	tcase_add_test(tc,
+	    a_waiting_key_that_is_moved_waits_for_no_rotation_there);
 	tcase_add_test(tc, a_failing_backup_names_the_key_that_stays);
 	return tc;
 }
