@@ -1,24 +1,26 @@
 #include "kms/backup.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "kms/backup_files.h"
+#include "kms/base/file.h"
 #include "kms/directory.h"
 #include "kms/store_impl.h"
 #include "kms/sync.h"
 
+#define PATH_TEXT 1200u       /* KMS_TEXT_MAX, and a suffix */
 #define PASSED_OVER_MAX 1000u /* names that are taken */
 
 struct backing {
 	struct kms_store *s;
 	const struct kms_backup_options *options;
 	struct kms_backup *b;
-	char part[PATH_MAX];
+	char part[PATH_TEXT], lock[PATH_TEXT];
+	int lock_fd;
 };
 
 /* Puts a FACT row; the encoding is borrowed. */
@@ -226,31 +228,70 @@ record(struct backing *k, const struct kms_actor *actor)
 	    k->b->path);
 }
 
+static int
+make_locked(struct backing *k, const struct kms_actor *actor,
+    struct kms_verify_report *report)
+{
+	int r;
+
+	r = copy(k, actor);
+	if (r != 0)
+		return r;
+	r = verify(k, report);
+	if (r == 0)
+		r = finish(k);
+	if (r != 0) {
+		(void)unlink(k->part);
+		return r;
+	}
+	return record(k, actor);
+}
+
+/* Two at once would make one file under one name: what one of them verified
+ * would not be what the other had put there. */
+static int
+lock(struct backing *k)
+{
+	int r;
+
+	if (snprintf(k->lock, sizeof(k->lock), "%s.backup.lock", k->s->path) >=
+	    (int)sizeof(k->lock))
+		return kms_fail(KMS_ERR_LIMIT, "backup: path is too long");
+	r = kms_file_lock(k->lock, k->s->wait_ms, &k->lock_fd);
+	if (r != KMS_ERR_BUSY)
+		return r;
+	return kms_fail(KMS_ERR_BUSY,
+	    "another backup of this store is being made; try again when it "
+	    "has ended");
+}
+
+/* Whoever waits for it sees that it has lost its name. */
+static void
+unlock(struct backing *k)
+{
+	if (k->lock_fd >= 0)
+		(void)unlink(k->lock);
+	kms_file_unlock(&k->lock_fd);
+}
+
 int
 kms_backup_make(struct kms_store *s, const struct kms_actor *actor,
     const struct kms_backup_options *options, struct kms_backup *b,
     struct kms_verify_report *report)
 {
-	struct backing k = {.s = s, .options = options, .b = b};
+	struct backing k = {.s = s, .options = options, .b = b, .lock_fd = -1};
 	int r;
 
 	memset(b, 0, sizeof(*b));
 	r = check_changes(s, actor);
 	if (r == 0)
-		r = copy(&k, actor);
-	if (r != 0)
-		return r;
-	r = verify(&k, report);
+		r = lock(&k);
 	if (r == 0)
-		r = finish(&k);
-	if (r != 0) {
-		(void)unlink(k.part);
-		return r;
-	}
-	r = record(&k, actor);
+		r = make_locked(&k, actor, report);
 	if (r == 0 && options->path == NULL)
 		kms_backup_prune(s->policy.backup_path, s->header->uuid,
 		    options->keep, b->generation);
+	unlock(&k);
 	return r;
 }
 

@@ -21,8 +21,9 @@ struct kms_backup_options {
  * durably, puts a copy of the release log beside it (.log), then records the
  * fact. EXISTS: never over a file; with path NULL a generation whose name is
  * taken is passed over by a change. USAGE: no path and none configured, or a
- * device node. QUIESCED before anything is copied. The file stays when the
- * recording alone failed; the error says that it does not count.
+ * device node. QUIESCED before anything is copied. BUSY: another one is under
+ * way. The file stays when the recording alone failed; the error says that it
+ * does not count.
  */
 int kms_backup_make(struct kms_store *, const struct kms_actor *,
     const struct kms_backup_options *, struct kms_backup *,

@@ -258,6 +258,39 @@ START_TEST(a_file_under_its_name_does_not_stop_it)
 }
 END_TEST
 
+/* Another process, when the first one's copy is made and not yet verified. */
+static void
+make_another(void *stores, uint64_t done, uint64_t all)
+{
+	struct stores *t = stores;
+	struct kms_backup b;
+
+	(void)all;
+	if (done == 1)
+		fails(make(t, NULL, 0, &b), KMS_ERR_BUSY, "another backup");
+}
+
+START_TEST(two_at_once_do_not_share_a_file)
+{
+	struct kms_backup_options options = {.progress = make_another};
+	struct kms_verify_report report;
+	struct kms_backup b;
+	struct stores t, u;
+
+	begin(&t);
+	u = t;
+	u.store = NULL;
+	u.options.wait_ms = 20;
+	stores_open(&u);
+	options.arg = &u;
+	ok(kms_backup_make(t.store, &t.actor, &options, &b, &report));
+	ck_assert(fx_exists(b.path));
+	ok(make(&u, NULL, 0, &b));
+	stores_close(&u);
+	stores_end(&t);
+}
+END_TEST
+
 START_TEST(a_quiesced_store_is_not_backed_up_because_recording_is_a_change)
 {
 	struct kms_backup b;
@@ -346,6 +379,7 @@ test_backup(void)
 	tcase_add_test(tc, it_keeps_the_newest_and_removes_the_rest);
 	tcase_add_test(tc,
 	    backups_of_a_history_given_up_do_not_push_out_the_new_one);
+	tcase_add_test(tc, two_at_once_do_not_share_a_file);
 	tcase_add_test(tc, a_file_under_its_name_does_not_stop_it);
 	tcase_add_test(tc,
 	    a_quiesced_store_is_not_backed_up_because_recording_is_a_change);
