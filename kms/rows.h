@@ -53,10 +53,11 @@ int kms_rows_header(struct kms_rows *, unsigned copy, struct kms_wr *body,
     uint8_t sha256[32]) KMS_MUST;
 
 /*
- * Has another connection written (PRAGMA data_version) since the view that
- * kms_rows_seen was last called in, or since open? Stays true until seen is
- * called, so that a catching-up that failed is not forgotten. Call both
- * between begin and end: then the answer is about that view.
+ * Has another connection committed since the view that kms_rows_seen was last
+ * called in, or since open? Stays true until seen is called, so that a
+ * catching-up that failed is not forgotten. Between begin and end the answer
+ * is about that view, and seen is called there only; outside of one it is
+ * about a moment during the call, and costs one read when nothing changed.
  */
 int kms_rows_changed(struct kms_rows *, bool *) KMS_MUST;
 int kms_rows_seen(struct kms_rows *) KMS_MUST;

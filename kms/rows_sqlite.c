@@ -5,6 +5,10 @@
 
 #include "kms/base/crypt.h"
 
+/* In the file's header (SQLite's file format, section 1.3): change counter,
+ * size, free pages. */
+#define STAMP_AT 24
+
 static const char *const sql[STMT_COUNT] = {
     [STMT_BEGIN_READ] = "BEGIN",
     [STMT_BEGIN_WRITE] = "BEGIN IMMEDIATE",
@@ -230,15 +234,88 @@ data_version(struct kms_rows *rows, int64_t *version)
 	return r;
 }
 
-int
-kms_rows_changed(struct kms_rows *rows, bool *changed)
+/* Through SQLite's own descriptor: to close another one on the same file would
+ * drop its locks. */
+static bool
+read_stamp(struct kms_rows *rows, uint8_t stamp[KMS_ROWS_STAMP])
+{
+	sqlite3_file *file = NULL;
+
+	return sqlite3_file_control(rows->db, "main", SQLITE_FCNTL_FILE_POINTER,
+		   &file) == SQLITE_OK &&
+	    file != NULL && file->pMethods != NULL &&
+	    file->pMethods->xRead(file, stamp, KMS_ROWS_STAMP, STAMP_AT) ==
+	    SQLITE_OK;
+}
+
+/* Only while a view holds off every writer, and none of our own changes can
+ * be in the file, is the stamp that of what was committed. */
+static void
+take_stamp(struct kms_rows *rows)
+{
+	rows->stamped = sqlite3_txn_state(rows->db, "main") ==
+		SQLITE_TXN_READ &&
+	    read_stamp(rows, rows->stamp);
+}
+
+/*
+ * True: what was committed last is what the stamp was taken of. No lock is
+ * taken, so the file may be in the middle of another's commit. Still, what
+ * SQLite asks under its lock, with ten system calls, one of them tells:
+ *
+ * - A commit writes page 1 with its counter one higher, always, before it
+ *   truncates the journal, which is what makes it one. So after any commit
+ *   that has ended the stamp differs: by this, and no more, SQLite itself
+ *   knows whether what it has cached of a file is valid.
+ * - A commit that is under way, or was cut short by a kill, has written page
+ *   1 or not. If it has, the stamp differs, and the question is asked under
+ *   the lock, which waits, or rolls back. If it has not, no commit has ended,
+ *   and the one under way comes after this answer.
+ * - Rolled back, page 1 gets the old stamp again, and all other pages what
+ *   they held under it. A stamp that was never committed is not remembered:
+ *   see take_stamp.
+ * - Another file under the same name is for the store to notice.
+ */
+static bool
+is_unwritten(struct kms_rows *rows)
+{
+	uint8_t now[KMS_ROWS_STAMP];
+
+	return rows->stamped && read_stamp(rows, now) &&
+	    memcmp(now, rows->stamp, sizeof(now)) == 0;
+}
+
+static int
+compare_version(struct kms_rows *rows, bool *changed)
 {
 	int64_t version = 0;
 	int r;
 
 	r = data_version(rows, &version);
-	if (r == 0)
-		*changed = version != rows->seen;
+	if (r != 0)
+		return r;
+	*changed = version != rows->seen;
+	if (!*changed)
+		take_stamp(rows); /* the writer was this connection */
+	return 0;
+}
+
+int
+kms_rows_changed(struct kms_rows *rows, bool *changed)
+{
+	int r;
+
+	*changed = false;
+	r = check_alive(rows);
+	if (r != 0 || is_unwritten(rows))
+		return r;
+	if (!sqlite3_get_autocommit(rows->db))
+		return compare_version(rows, changed);
+	r = kms_rows_begin_read(rows);
+	if (r == 0) {
+		r = compare_version(rows, changed);
+		kms_rows_end(rows);
+	}
 	return r;
 }
 
@@ -249,8 +326,10 @@ kms_rows_seen(struct kms_rows *rows)
 	int r;
 
 	r = data_version(rows, &version);
-	if (r == 0)
+	if (r == 0) {
 		rows->seen = version;
+		take_stamp(rows);
+	}
 	return r;
 }
 

@@ -7,6 +7,7 @@
 #include "kms/rows.h"
 
 #define KMS_ROWS_PATH 512u /* SQLite's own limit on unix */
+#define KMS_ROWS_STAMP 16  /* bytes by which SQLite knows the file's version */
 
 enum kms_rows_stmt {
 	STMT_BEGIN_READ,
@@ -33,7 +34,9 @@ struct kms_rows {
 	bool dead;        /* a commit or a sync failed: only close is left */
 	bool sync_failed; /* what is read back proves nothing */
 	int64_t seen;     /* data_version of the view last taken in */
-	uint8_t *got;     /* sealed bytes of the last kms_rows_get */
+	bool stamped;     /* the next is that view's */
+	uint8_t stamp[KMS_ROWS_STAMP];
+	uint8_t *got; /* sealed bytes of the last kms_rows_get */
 	char journal[KMS_ROWS_PATH];
 	char path[KMS_ROWS_PATH];
 };

@@ -409,6 +409,156 @@ START_TEST(an_unfinished_change_cannot_be_read_without_rolling_it_back)
 }
 END_TEST
 
+/* --- a kill under an open connection ------------------------------------ */
+
+/* The file may grow by a page, and takes more: the kill comes after page 1,
+ * with its new counter, was written, and before the commit ended. */
+static void
+die_in_the_commit(uint64_t size)
+{
+	struct kms_rows_options opt = {.path = path, .wait_ms = 1000};
+	struct rlimit limit = {size + 4096, size + 4096};
+	struct kms_rows *r;
+	uint64_t i;
+
+	if (kms_rows_open(&opt, &r) != 0 || kms_rows_begin_write(r) != 0)
+		_exit(1);
+	for (i = 3; i < 8; i++)
+		if (put_size(r, i, 2, 4000) != 0)
+			_exit(2);
+	if (setrlimit(RLIMIT_FSIZE, &limit) != 0)
+		_exit(3);
+	_exit(kms_rows_commit(r) == 0 ? 4 : 6);
+}
+
+/* Forked before the parent opens, for SQLite does not survive a fork; goes on
+ * when told. */
+static pid_t
+die_later(void (*how)(uint64_t), uint64_t arg, int *go)
+{
+	int fd[2];
+	pid_t pid;
+	char c;
+
+	ck_assert_int_eq(pipe(fd), 0);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		close(fd[1]);
+		if (read(fd[0], &c, 1) == 1)
+			how(arg);
+		_exit(5);
+	}
+	close(fd[0]);
+	*go = fd[1];
+	return pid;
+}
+
+static void
+let_die(pid_t pid, int go, int how)
+{
+	int status;
+
+	ck_assert_int_eq(write(go, "x", 1), 1);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFSIGNALED(status));
+	ck_assert_int_eq(WTERMSIG(status), how);
+	close(go);
+}
+
+static void
+commit_another(uint64_t id)
+{
+	struct kms_rows *other = open_as(path, false, false, 1000);
+
+	ok(kms_rows_begin_write(other));
+	ok(put_size(other, id, 3, 100));
+	ok(kms_rows_commit(other));
+	kms_rows_close(&other);
+}
+
+static void
+survive(void (*die)(uint64_t), uint64_t arg, int how)
+{
+	bool changed;
+	pid_t pid;
+	int go;
+
+	kms_rows_close(&rows);
+	pid = die_later(die, arg, &go);
+	rows = open_as(path, false, false, 1000);
+	let_die(pid, go, how);
+	ok(kms_rows_changed(rows, &changed));
+	ok(kms_rows_begin_read(rows));
+	ck_assert_uint_eq(count(rows), 3);
+	ok(kms_rows_seen(rows));
+	kms_rows_end(rows);
+	ok(kms_rows_changed(rows, &changed));
+	ck_assert(!changed);
+	/* the counter that the killed one wrote, once more */
+	commit_another(4);
+	ok(kms_rows_changed(rows, &changed));
+	ck_assert(changed);
+	ck_assert_uint_eq(count(rows), 4);
+}
+
+START_TEST(a_writer_killed_in_its_commit_hides_no_later_one)
+{
+	uint8_t before[16], after[16];
+	const uint8_t *file;
+	struct stat st;
+	size_t len;
+	pid_t pid;
+	int go;
+
+	ck_assert_int_eq(stat(path, &st), 0);
+	/* it does die there: the file says that it was written */
+	kms_rows_close(&rows);
+	file = fx_read(fx, path, &len);
+	memcpy(before, file + 24, sizeof(before));
+	pid = die_later(die_in_the_commit, (uint64_t)st.st_size, &go);
+	let_die(pid, go, SIGXFSZ);
+	file = fx_read(fx, path, &len);
+	memcpy(after, file + 24, sizeof(after));
+	ck_assert_mem_ne(before, after, sizeof(after));
+	reopen();
+	ck_assert_uint_eq(count(rows), 3);
+	survive(die_in_the_commit, (uint64_t)st.st_size, SIGXFSZ);
+}
+END_TEST
+
+START_TEST(a_writer_killed_before_its_commit_hides_no_later_one)
+{
+	survive(die_in_the_middle, 0, SIGKILL);
+}
+END_TEST
+
+START_TEST(others_changes_are_noticed_after_our_own)
+{
+	bool changed;
+	uint64_t i;
+
+	for (i = 4; i < 8; i += 2) {
+		ok(kms_rows_begin_write(rows));
+		put(i, 2);
+		ok(kms_rows_commit(rows));
+		commit_another(i + 1);
+		ok(kms_rows_changed(rows, &changed));
+		ck_assert(changed);
+		ok(kms_rows_begin_read(rows));
+		ok(kms_rows_seen(rows));
+		kms_rows_end(rows);
+		ok(kms_rows_begin_write(rows));
+		put(i, 4);
+		ok(kms_rows_changed(rows, &changed));
+		ck_assert(!changed);
+		kms_rows_end(rows);
+		ok(kms_rows_changed(rows, &changed));
+		ck_assert(!changed);
+	}
+}
+END_TEST
+
 /* --- the file ---------------------------------------------------------- */
 
 static mode_t
@@ -842,10 +992,13 @@ rows_suite(void)
 	tcase_add_test(t, a_second_writer_is_told_busy);
 	tcase_add_test(t, a_commit_that_a_reader_holds_up_may_be_tried_again);
 	tcase_add_test(t, others_changes_are_noticed_until_they_were_seen);
+	tcase_add_test(t, others_changes_are_noticed_after_our_own);
 	tcase_add_test(t, two_processes_lose_nothing);
 	tcase_add_test(t, what_a_killed_writer_left_is_rolled_back_at_open);
 	tcase_add_test(t,
 	    an_unfinished_change_cannot_be_read_without_rolling_it_back);
+	tcase_add_test(t, a_writer_killed_in_its_commit_hides_no_later_one);
+	tcase_add_test(t, a_writer_killed_before_its_commit_hides_no_later_one);
 	tcase_add_test(t, a_refused_sync_is_final_for_the_connection);
 	tcase_add_test(t, a_full_disk_is_named_and_nothing_is_changed);
 	suite_add_tcase(s, t);
