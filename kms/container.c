@@ -313,7 +313,17 @@ kms_container_add(struct kms_container_writer *w,
 	return r;
 }
 
-/* link(2) refuses to replace, which rename(2) does not. */
+static bool
+is_ours(const struct kms_container_writer *w)
+{
+	struct stat a, b;
+
+	return fstat(fileno(w->file), &a) == 0 && lstat(w->path, &b) == 0 &&
+	    a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/* link(2) refuses to replace, which rename(2) does not. Another export to the
+ * same place may have put its own unfinished file under that name. */
 static int
 give_name(struct kms_container_writer *w)
 {
@@ -322,6 +332,11 @@ give_name(struct kms_container_writer *w)
 	if (link(w->part, w->path) != 0)
 		return kms_fail(errno == EEXIST ? KMS_ERR_EXISTS : KMS_ERR_IO,
 		    "%s: %s", w->path, strerror(errno));
+	if (!is_ours(w)) {
+		(void)unlink(w->path);
+		return kms_fail(KMS_ERR_BUSY,
+		    "%s: another export writes it; name a new file", w->path);
+	}
 	return kms_file_sync_dir(w->path);
 }
 

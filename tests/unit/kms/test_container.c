@@ -131,6 +131,23 @@ START_TEST(no_file_is_written_over_and_none_appears_unfinished)
 }
 END_TEST
 
+START_TEST(two_exports_to_one_place_leave_no_unfinished_file)
+{
+	struct fx *fx = fx_new();
+	const char *path = fx_path(fx, "c.kms");
+	struct kms_secret *phrase = secret_of("export phrase");
+	struct kms_container_writer *a, *b;
+
+	ok(kms_container_create(path, phrase, KMS_KDF_COST_MIN, uuid, &a));
+	ok(kms_container_create(path, phrase, KMS_KDF_COST_MIN, uuid, &b));
+	fails(kms_container_finish(&a), KMS_ERR_BUSY, "another export");
+	ck_assert(!fx_exists(path));
+	kms_container_discard(&b);
+	kms_secret_free(&phrase);
+	fx_free(&fx);
+}
+END_TEST
+
 START_TEST(the_file_shows_no_name_and_no_key)
 {
 	struct fx *fx = fx_new();
@@ -226,6 +243,7 @@ test_container(void)
 	tcase_add_test(tc, what_was_added_comes_back_with_the_phrase_alone);
 	tcase_add_test(tc, a_wrong_phrase_is_told_from_a_changed_file);
 	tcase_add_test(tc, no_file_is_written_over_and_none_appears_unfinished);
+	tcase_add_test(tc, two_exports_to_one_place_leave_no_unfinished_file);
 	tcase_add_test(tc, the_file_shows_no_name_and_no_key);
 	tcase_add_test(tc, every_changed_bit_and_every_cut_is_found);
 	tcase_add_test(tc, entries_cannot_be_swapped);
