@@ -129,6 +129,10 @@ struct tape_loaded {
 int tape_drive_load(struct tape_drive *, const struct tape_load *,
     struct tape_loaded *) KMS_MUST;
 
+/* A drive without a key, where the tape begins in clear: cleared, and what
+ * tape_drive_prove compares with. */
+int tape_drive_bare(struct tape_drive *, struct tape_loaded *) KMS_MUST;
+
 /* Is it still exactly what was loaded, in the same drive, with no reset in
  * between? KMS_ERR_UNPROVEN with the difference. */
 int tape_drive_prove(struct tape_drive *, const struct tape_loaded *) KMS_MUST;

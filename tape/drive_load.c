@@ -357,3 +357,27 @@ tape_drive_clear(struct tape_drive *d)
 	    "the tape and switch the drive off and on",
 	    cause);
 }
+
+int
+tape_drive_bare(struct tape_drive *d, struct tape_loaded *out)
+{
+	struct tape_status now;
+
+	memset(out, 0, sizeof(*out));
+	d->noted = (struct tape_noted){0};
+	int err = tape_drive_clear(d);
+	if (!err)
+		err = tape_drive_status(d, &now);
+	if (err)
+		return err;
+	/* Nothing is lost when the tape leaves. */
+	*out = (struct tape_loaded){
+	    .enc = now.enc,
+	    .dec = now.dec,
+	    .kic = now.kic,
+	    .kad = now.kad,
+	    .algorithm = now.algorithm,
+	    .keep = true,
+	};
+	return 0;
+}

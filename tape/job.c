@@ -299,7 +299,9 @@ tape_job_run(const struct tape_job *job, struct tape_job_result *r)
 	memset(r, 0, sizeof(*r));
 	int err = guard_begin(&run.guard);
 	if (!err)
-		err = tape_drive_load(job->drive, job->load, &r->loaded);
+		err = job->load
+		    ? tape_drive_load(job->drive, job->load, &r->loaded)
+		    : tape_drive_bare(job->drive, &r->loaded);
 	if (!err) {
 		err = job_inside(job, &run, r);
 		err = job_clear(job->drive, err);

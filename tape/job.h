@@ -14,7 +14,9 @@
 
 struct tape_job {
 	struct tape_drive *drive;
-	const struct tape_load *load; /* not used after before_spawn */
+	/* Not used after before_spawn. NULL: none yet, the tape begins in
+	 * clear; next_key brings the first. */
+	const struct tape_load *load;
 	/*
 	 * Called when the drive has proven the key, before the program
 	 * starts: closes store and token, wipes the key, goes back to the

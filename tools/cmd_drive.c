@@ -144,6 +144,13 @@ loading_begin(struct loading *l, const struct cli *cli)
 	return r == 0 ? open_drive(cli, &l->drive, &l->node) : r;
 }
 
+static int
+loading_keys(struct loading *l)
+{
+	return open_servers(&l->at) != NULL ? open_keys_kmip(&l->at, &l->keys)
+					    : open_keys(&l->at, &l->keys);
+}
+
 /* The key out of the store: from here on it counts as released. */
 static int
 loading_key(struct loading *l, const struct cli *cli)
@@ -163,12 +170,23 @@ loading_key(struct loading *l, const struct cli *cli)
 		q.tag_len = tag.len;
 	}
 	if (r == 0)
-		r = open_servers(&l->at) != NULL
-		    ? open_keys_kmip(&l->at, &l->keys)
-		    : open_keys(&l->at, &l->keys);
-	if (r == 0)
 		r = tape_request_key(l->drive, l->keys, &q, &l->load, &l->key);
 	return r;
+}
+
+/* A job's first key. Where the tape begins in clear, as under a label, the
+ * job begins without one. */
+static int
+loading_first(struct loading *l, const struct cli *cli, bool *none)
+{
+	struct tape_next_block block;
+	enum tape_next next = TAPE_NEXT_UNKNOWN;
+	int r = 0;
+
+	if (cli_has(cli, "read"))
+		r = tape_drive_next(l->drive, &next, &block);
+	*none = next == TAPE_NEXT_CLEAR;
+	return r != 0 || *none ? r : loading_key(l, cli);
 }
 
 int
@@ -178,6 +196,8 @@ cmd_drive_load(struct cli *cli)
 	struct loading l;
 	int r = loading_begin(&l, cli);
 
+	if (r == 0)
+		r = loading_keys(&l);
 	if (r == 0)
 		r = loading_key(&l, cli);
 	if (r == 0)
@@ -269,8 +289,8 @@ cmd_drive_run(struct cli *cli)
 	struct tape_job_result result = {.started = false};
 	struct run_env env = {.set = {NULL}};
 	struct loading l;
+	bool none = false;
 	struct tape_job job = {
-	    .load = &l.load,
 	    .before_spawn = before_spawn,
 	    .arg = &l,
 	    .argv = cli->command,
@@ -285,9 +305,12 @@ cmd_drive_run(struct cli *cli)
 	if (r == 0)
 		r = run_env_make(&env, cli_value(cli, "drive"), &l.node);
 	if (r == 0)
-		r = loading_key(&l, cli);
+		r = loading_keys(&l);
+	if (r == 0)
+		r = loading_first(&l, cli, &none);
 	if (r == 0) {
 		job.drive = l.drive;
+		job.load = none ? NULL : &l.load;
 		job.bell = env.is_virtual;
 		r = tape_job_run(&job, &result);
 		cli->status = tape_job_exit(r, &result);

@@ -170,6 +170,22 @@ rewind
 restore 107 -- "${untar[@]}"
 says 'block 5' 'needs another key' 'did not prove' cleared
 
+echo "# in clear at first, then under two keys"
+rewind
+on_tape dd if="$dir/archive" of=/dev/nst9 bs=10240 count=3 status=none
+append 3 9
+next_tag
+append 12 1000
+rewind
+want 3 p11kmsdrive -load -drive "$drive" -read
+says 'not encrypted'
+restore 0 -- dd if=/dev/nst9 of="$dir/back/archive" bs=10240
+cmp "$dir/archive" "$dir/back/archive"
+rewind
+on_tape mt -f /dev/nst9 seek 2
+restore 0 -- dd if=/dev/nst9 bs=10240 count=1 of="$dir/back/clear"
+same "$(released "${tags[-1]}")" 1 'a key that was not needed was released'
+
 echo "# an archive over several cartridges, changed in mid-job"
 seq 1 340000 >"$dir/data/more"
 for i in 1 2 3; do

@@ -213,6 +213,86 @@ START_TEST(a_block_of_another_key_is_due)
 }
 END_TEST
 
+/* What goes wrong at one of an exchange's commands. */
+enum trouble {
+	NO_ANSWER,
+	NO_STATUS_BUT_DONE,
+	GOOD_AND_NOTHING,
+	RESET,
+	STOLEN,
+	OTHER_BLOCK,
+	TROUBLES
+};
+static enum trouble trouble;
+static unsigned at;
+
+static bool
+troubled(struct mock *k, const struct tape_cmd *c, struct tape_reply *r,
+    int *err)
+{
+	if (k->commands != at)
+		return false;
+	switch (trouble) {
+	case NO_ANSWER:
+		*err = KMS_ERR_TIMEOUT;
+		return true;
+	case GOOD_AND_NOTHING:
+		if (c->dir == TAPE_IN)
+			r->got = c->len;
+		return true;
+	case RESET:
+		mock_reset(k);
+		return false;
+	case STOLEN:
+		k->has_key = false;
+		k->st.dec = TAPE_DEC_DISABLE;
+		k->st.kic++;
+		return false;
+	case OTHER_BLOCK:
+		block(9, 9);
+		return false;
+	default:
+		return false;
+	}
+}
+
+static int
+lost(struct mock *k, const struct tape_cmd *c, struct tape_reply *r)
+{
+	(void)c, (void)r;
+	return trouble == NO_STATUS_BUT_DONE && k->commands == at ? KMS_ERR_IO
+								  : 0;
+}
+
+START_TEST(no_trouble_at_any_command_reads_on_under_a_wrong_key)
+{
+	unsigned good = 0, bad = 0;
+
+	for (trouble = 0; trouble < TROUBLES; trouble++) {
+		for (unsigned n = 1; n < 40; n++) {
+			tape_drive_close(&d);
+			setup();
+			block(5, 8);
+			at = m.commands + n;
+			m.before = troubled;
+			m.after = lost;
+			int err = tape_exchange_key(&x, &loaded);
+			ck_assert_uint_le(asked, 1);
+			bad += err != 0;
+			good += err == 0;
+			if (m.commands < at)
+				break; /* there is no n-th command */
+			ck_assert_msg(err || trouble >= RESET || m.key[0] == 8,
+			    "trouble %d at %u", trouble, n);
+			ck_assert_msg(err || trouble != OTHER_BLOCK,
+			    "another block at %u", n);
+		}
+	}
+	ck_assert_uint_gt(bad, 40);
+	ck_assert_uint_gt(good, 5);
+}
+END_TEST
+
 TCase *
 exchange_tests(void)
 {
@@ -231,5 +311,6 @@ exchange_tests(void)
 	tcase_add_test(t, a_tape_that_moved_meanwhile_is_not_read_on);
 	tcase_add_test(t, a_block_that_cannot_be_proven_is_not_read_on);
 	tcase_add_test(t, a_block_of_another_key_is_due);
+	tcase_add_test(t, no_trouble_at_any_command_reads_on_under_a_wrong_key);
 	return t;
 }

@@ -334,6 +334,30 @@ START_TEST(the_program_runs_as_the_real_user)
 }
 END_TEST
 
+static int
+never(void *arg, struct tape_load *l, struct kms_secret **k)
+{
+	(void)arg, (void)l, (void)k;
+	ck_abort_msg("a key was asked for");
+	return KMS_ERR_INTERNAL;
+}
+
+START_TEST(a_tape_in_clear_needs_no_key)
+{
+	char *argv[] = {(char *)(uintptr_t) "true", NULL};
+	struct tape_job job = {.drive = d, .argv = argv, .next_key = never};
+
+	m.nbes = 3;
+	ck_assert_int_eq(tape_job_run(&job, &result), 0);
+	ck_assert(result.started && !m.has_key && mock_off(&m));
+	/* What somebody else had left is taken out first. */
+	struct tape_loaded other;
+	ck_assert_int_eq(tape_drive_load(d, &load, &other), 0);
+	ck_assert_int_eq(tape_job_run(&job, &result), 0);
+	ck_assert(!m.has_key);
+}
+END_TEST
+
 START_TEST(exit_statuses_are_as_the_contract_says)
 {
 	struct tape_job_result r = {.started = true};
@@ -380,6 +404,7 @@ job_tests(void)
 	tcase_add_test(t, our_own_signals_are_as_before);
 	tcase_add_test(t, an_ignored_hangup_stays_ignored);
 	tcase_add_test(t, the_program_runs_as_the_real_user);
+	tcase_add_test(t, a_tape_in_clear_needs_no_key);
 	tcase_add_test(t, exit_statuses_are_as_the_contract_says);
 	return t;
 }
