@@ -13,6 +13,7 @@ struct job {
 	struct kms_secret **key_out;
 	const struct kms_wrapped *in;
 	struct kms_wrapped *out;
+	size_t n; /* of out */
 	struct kms_crypt *crypt;
 	unsigned *ciphers;
 };
@@ -199,31 +200,45 @@ hsm_sealer_crypt(struct kms_sealer *s, const struct kms_slot *slot,
 	return r != 0 ? r : run(s, &j);
 }
 
+/* Proven before, so that no wrong key is used, and again after the last: by
+ * the same handle, in the same session, so that none was between. */
 static int
 do_rewrap(struct hsm_job *base, struct hsm_session *s)
 {
 	struct job *j = job_of(base);
+	struct kms_wrapped moved[KMS_REWRAP_MOST];
 	struct hsm_master from, to;
+	size_t i;
 	int r;
+
+	if (j->n > KMS_REWRAP_MOST)
+		return kms_fail(KMS_ERR_INTERNAL, "rewrap: %zu keys", j->n);
 
 	r = hsm_keyring_get(j->z->ring, s, j->base.slot, &from);
 	if (r == 0)
 		r = hsm_keyring_get(j->z->ring, s, j->base.to, &to);
 	if (r == 0)
 		r = hsm_keyring_prove(j->z->ring, s, j->base.to, &to);
+	for (i = 0; r == 0 && i < j->n; i++) {
+		moved[i] = j->out[i];
+		r = hsm_wrap_move(s, &from, &to, &moved[i]);
+	}
 	if (r == 0)
-		r = hsm_wrap_move(s, &from, &to, j->out);
+		r = hsm_keyring_prove(j->z->ring, s, j->base.to, &to);
+	if (r == 0)
+		memcpy(j->out, moved, j->n * sizeof(moved[0]));
 	return r;
 }
 
 int
 hsm_sealer_rewrap(struct kms_sealer *s, const struct kms_slot *from,
-    const struct kms_slot *to, struct kms_wrapped *w)
+    const struct kms_slot *to, struct kms_wrapped *w, size_t n)
 {
 	struct job j = {.base.run = do_rewrap,
 	    .base.slot = from,
 	    .base.to = to,
-	    .out = w};
+	    .out = w,
+	    .n = n};
 
 	return run(s, &j);
 }

@@ -22,7 +22,7 @@ int hsm_sealer_unwrap(struct kms_sealer *, const struct kms_slot *,
 int hsm_sealer_prove(struct kms_sealer *, const struct kms_slot *,
     const struct kms_wrapped *);
 int hsm_sealer_rewrap(struct kms_sealer *, const struct kms_slot *from,
-    const struct kms_slot *to, struct kms_wrapped *);
+    const struct kms_slot *to, struct kms_wrapped *, size_t n);
 int hsm_sealer_crypt(struct kms_sealer *, const struct kms_slot *,
     const struct kms_wrapped *, struct kms_crypt *);
 int hsm_sealer_ciphers(struct kms_sealer *, const struct kms_slot *,

@@ -124,60 +124,168 @@ kms_rewrap_left(struct kms_store *s, enum kms_role role, uint16_t slot,
 
 /* --- one batch ---------------------------------------------------------- */
 
-/* In the token from one key to the other; the check value is compared. */
-static int
-move(struct kms_store *s, uint16_t *slot, uint16_t to, struct kms_wrapped *w)
-{
-	const struct kms_header_slot *a = kms_header_by_no(s->header, *slot);
-	const struct kms_header_slot *b = kms_header_by_no(s->header, to);
-	int r;
+/* Keys under the same old slot, which go through the token at once: the new
+ * KPK is proven for all of them together. */
+struct bunch {
+	uint16_t from;
+	size_t n;
+	struct kms_record record[KMS_REWRAP_MOST];
+};
 
-	if (*slot == to)
-		return 0;
+/* In the token from one key to the other; the check values are compared. */
+static int
+move(struct kms_store *s, uint16_t from, uint16_t to, struct kms_wrapped *w,
+    size_t n)
+{
+	const struct kms_header_slot *a = kms_header_by_no(s->header, from);
+	const struct kms_header_slot *b = kms_header_by_no(s->header, to);
+
 	if (a == NULL || b == NULL)
 		return kms_fail(KMS_ERR_DAMAGED,
 		    "rotation: key under KPK slot %u, which there is none of",
-		    *slot);
-	r = s->sealer->rewrap(s->sealer, &a->slot, &b->slot, w);
-	if (r == 0)
-		*slot = to;
-	return r;
+		    from);
+	return s->sealer->rewrap(s->sealer, &a->slot, &b->slot, w, n);
 }
 
+static void
+empty(struct bunch *b)
+{
+	while (b->n > 0)
+		kms_record_clear(&b->record[--b->n]);
+}
+
+/* To name the row that held up the others. */
 static int
-move_group(struct kms_store *s, struct kms_group *g, uint16_t to)
+move_singly(struct kms_store *s, const struct bunch *b, uint16_t to,
+    struct kms_wrapped *w)
 {
 	size_t i;
 	int r = 0;
 
-	for (i = 0; i < g->nseeds && r == 0; i++)
-		r = move(s, &g->seed[i].slot, to, &g->seed[i].wrapped);
+	for (i = 0; i < b->n && r == 0; i++) {
+		r = move(s, b->from, to, &w[i], 1);
+		if (r != 0)
+			r = kms_fail_add(r, "row %llu",
+			    (unsigned long long)b->record[i].id);
+	}
 	return r;
+}
+
+static int
+move_bunch(struct kms_tx *tx, struct bunch *b, uint16_t to)
+{
+	struct kms_store *s = kms_tx_store(tx);
+	struct kms_wrapped w[KMS_REWRAP_MOST];
+	struct kms_key *key;
+	size_t i;
+	int r;
+
+	if (b->n == 0)
+		return 0;
+	for (i = 0; i < b->n; i++)
+		w[i] = b->record[i].u.key.wrapped;
+	r = move(s, b->from, to, w, b->n);
+	if (r != 0)
+		r = move_singly(s, b, to, w);
+	for (i = 0; i < b->n && r == 0; i++) {
+		key = &b->record[i].u.key;
+		key->wrapped = w[i];
+		key->slot = to;
+		r = kms_tx_put(tx, &b->record[i]);
+	}
+	empty(b);
+	return r;
+}
+
+static int
+move_group(struct kms_tx *tx, struct kms_record *record, uint16_t to)
+{
+	struct kms_group *g = &record->u.group;
+	size_t i;
+	int r = 0;
+
+	if (!has_old_seed(g, to))
+		return 0;
+	for (i = 0; i < g->nseeds && r == 0; i++) {
+		if (g->seed[i].slot == to)
+			continue;
+		r = move(kms_tx_store(tx), g->seed[i].slot, to,
+		    &g->seed[i].wrapped, 1);
+		g->seed[i].slot = to;
+	}
+	return r == 0 ? kms_tx_put(tx, record) : r;
+}
+
+/* The record, which becomes the bunch's, joins those that wait. */
+static int
+add_key(struct kms_tx *tx, struct bunch *b, struct kms_record *record,
+    uint16_t to)
+{
+	uint16_t from = record->u.key.slot;
+	int r = 0;
+
+	if (b->n == KMS_REWRAP_MOST || (b->n > 0 && b->from != from))
+		r = move_bunch(tx, b, to);
+	if (r != 0) {
+		kms_record_clear(record);
+		return r;
+	}
+	b->from = from;
+	b->record[b->n++] = *record;
+	return 0;
 }
 
 /* As it is in this change: what another process has moved or deleted
  * meanwhile is left as it is. */
 static int
-move_row(struct kms_tx *tx, uint64_t id, uint16_t to)
+move_row(struct kms_tx *tx, struct bunch *b, uint64_t id, uint16_t to)
 {
-	struct kms_store *s = kms_tx_store(tx);
 	struct kms_record record;
-	bool old = false;
 	int r;
 
 	r = kms_tx_get(tx, id, &record);
-	if (r != 0)
-		return r;
-	if (record.kind == KMS_KIND_KEY) {
-		old = record.u.key.slot != to;
-		r = move(s, &record.u.key.slot, to, &record.u.key.wrapped);
-	} else if (record.kind == KMS_KIND_GROUP) {
-		old = has_old_seed(&record.u.group, to);
-		r = move_group(s, &record.u.group, to);
-	}
-	if (r == 0 && old)
-		r = kms_tx_put(tx, &record);
+	if (r == 0 && record.kind == KMS_KIND_KEY && record.u.key.slot != to)
+		return add_key(tx, b, &record, to);
+	if (r == 0 && record.kind == KMS_KIND_GROUP)
+		r = move_group(tx, &record, to);
 	kms_record_clear(&record);
+	if (r != 0)
+		r = kms_fail_add(r, "row %llu", (unsigned long long)id);
+	return r;
+}
+
+static int
+move_rows(struct kms_tx *tx, const struct todo *t, size_t from, size_t n)
+{
+	struct bunch *b;
+	size_t i;
+	int r = 0;
+
+	b = malloc(sizeof(*b));
+	if (b == NULL)
+		return kms_fail(KMS_ERR_MEMORY, "rotation: out of memory");
+	b->n = 0;
+	for (i = from; i < from + n && r == 0; i++)
+		r = move_row(tx, b, t->id[i], t->slot);
+	if (r == 0)
+		r = move_bunch(tx, b, t->slot);
+	empty(b);
+	free(b);
+	return r;
+}
+
+static int
+reseal_rows(struct kms_tx *tx, const struct todo *t, size_t from, size_t n)
+{
+	size_t i;
+	int r = 0;
+
+	for (i = from; i < from + n && r == 0; i++) {
+		r = kms_tx_reseal(tx, t->id[i]);
+		if (r != 0)
+			r = kms_fail_add(r, "row %llu",
+			    (unsigned long long)t->id[i]);
+	}
 	return r;
 }
 
@@ -187,18 +295,12 @@ do_batch(struct kms_tx *tx, const struct todo *t, size_t from, size_t n)
 	const struct kms_step step = {.event = KMS_EVENT_MASTER_ROTATE,
 	    .subject = kms_role_name(t->role),
 	    .reason = "re-wrapped a batch"};
-	uint64_t id;
-	size_t i;
 	int r;
 
 	r = kms_tx_step(tx, &step);
-	for (i = from; i < from + n && r == 0; i++) {
-		id = t->id[i];
-		r = t->role == KMS_ROLE_KPK ? move_row(tx, id, t->slot)
-					    : kms_tx_reseal(tx, id);
-		if (r != 0)
-			r = kms_fail_add(r, "row %llu", (unsigned long long)id);
-	}
+	if (r == 0)
+		r = t->role == KMS_ROLE_KPK ? move_rows(tx, t, from, n)
+					    : reseal_rows(tx, t, from, n);
 	return r;
 }
 

@@ -100,7 +100,7 @@ rewrap(struct recovering *z)
 		return r;
 	m->slot = to.no;
 	r = kms_store_token_error(sealer->rewrap(sealer, &from->slot, &to,
-	    &m->wrapped));
+	    &m->wrapped, 1));
 	if (r == KMS_ERR_AUTH ||
 	    (r == 0 && k->origin != KMS_ORIGIN_IMPORT &&
 		!kms_tag_checks(&m->tag, m->wrapped.kcv)))

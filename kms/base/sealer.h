@@ -15,6 +15,7 @@
 #define KMS_ID_MAX 255u /* bytes of a name or ID, without the NUL */
 #define KMS_CKAID_MAX 64u
 #define KMS_WRAPPED_MAX 64u
+#define KMS_REWRAP_MOST 32u
 #define KMS_ANCHOR_MAX 160u
 #define KMS_ANCHORS_MAX 8u
 
@@ -144,11 +145,13 @@ struct kms_sealer {
 	 * mechanism wraps. */
 	int (*prove)(struct kms_sealer *, const struct kms_slot *,
 	    const struct kms_wrapped *);
-	/* From one master key to another; the host never sees the data key
-	 * where both mechanisms wrap. Check value compared; w is changed only
-	 * on success. */
+	/* n keys, at most KMS_REWRAP_MOST, from one master key to another; the
+	 * host never sees a data key where both mechanisms wrap. All or none:
+	 * w is changed only when each check value was right, each came back
+	 * from under the new key, and that key was proven before the first
+	 * and after the last. */
 	int (*rewrap)(struct kms_sealer *, const struct kms_slot *from,
-	    const struct kms_slot *to, struct kms_wrapped *w);
+	    const struct kms_slot *to, struct kms_wrapped *w, size_t n);
 
 	/*
 	 * Client data under the wrapped key, which is unwrapped inside the

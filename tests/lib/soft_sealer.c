@@ -364,11 +364,13 @@ soft_prove(struct kms_sealer *api, const struct kms_slot *slot,
 
 static int
 soft_rewrap(struct kms_sealer *api, const struct kms_slot *from,
-    const struct kms_slot *to, struct kms_wrapped *w)
+    const struct kms_slot *to, struct kms_wrapped *w, size_t n)
 {
+	struct kms_wrapped moved[KMS_REWRAP_MOST];
 	struct soft *s = of(api);
 	struct kms_secret *data = NULL;
 	struct soft_key *old, *new;
+	size_t i;
 	int r;
 
 	r = enter(s);
@@ -377,11 +379,14 @@ soft_rewrap(struct kms_sealer *api, const struct kms_slot *from,
 	r = find_for_use(s, from, &old);
 	if (r == 0)
 		r = find_for_use(s, to, &new);
+	for (i = 0; r == 0 && i < n; i++) {
+		r = soft_token_unwrap(old, &w[i], &data);
+		if (r == 0)
+			r = soft_token_wrap(new, data, &moved[i]);
+		kms_secret_free(&data);
+	}
 	if (r == 0)
-		r = soft_token_unwrap(old, w, &data);
-	if (r == 0)
-		r = soft_token_wrap(new, data, w);
-	kms_secret_free(&data);
+		memcpy(w, moved, n * sizeof(moved[0]));
 	leave(s);
 	return r;
 }

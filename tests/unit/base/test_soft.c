@@ -159,10 +159,11 @@ START_TEST(rewrap_moves_a_key_and_changes_nothing_when_it_fails)
 	ck_assert_int_eq(sealer->wrap(sealer, &a, NULL, &w), 0);
 	before = w;
 	k = unwrapped(sealer, &a, &w);
-	ck_assert_int_eq(sealer->rewrap(sealer, &a, &none, &w), KMS_ERR_MASTER);
-	ck_assert_int_eq(sealer->rewrap(sealer, &b, &a, &w), KMS_ERR_AUTH);
+	ck_assert_int_eq(sealer->rewrap(sealer, &a, &none, &w, 1),
+	    KMS_ERR_MASTER);
+	ck_assert_int_eq(sealer->rewrap(sealer, &b, &a, &w, 1), KMS_ERR_AUTH);
 	ck_assert_mem_eq(&w, &before, sizeof(w));
-	ck_assert_int_eq(sealer->rewrap(sealer, &a, &b, &w), 0);
+	ck_assert_int_eq(sealer->rewrap(sealer, &a, &b, &w, 1), 0);
 	l = unwrapped(sealer, &b, &w);
 	ck_assert(kms_secret_equal(k, l));
 	kms_secret_free(&l);

@@ -249,8 +249,8 @@ START_TEST(what_nothing_was_proven_of_wraps_nothing)
 	    "not proven yet");
 	ck_assert_uint_eq(v.len, 0);
 	v = w;
-	assert_fails(sealer->rewrap(sealer, &slot, &slot, &v), KMS_ERR_MASTER,
-	    "not proven yet");
+	assert_fails(sealer->rewrap(sealer, &slot, &slot, &v, 1),
+	    KMS_ERR_MASTER, "not proven yet");
 	ck_assert_mem_eq(&v, &w, sizeof(w));
 	still_right();
 	assert_ok(sealer->wrap(sealer, &slot, NULL, &v));

@@ -135,7 +135,7 @@ START_TEST(a_key_moves_from_one_master_key_to_another)
 	faults("");
 	assert_ok(sealer->wrap(sealer, &from, NULL, &w));
 	v = w;
-	assert_ok(sealer->rewrap(sealer, &from, &to, &v));
+	assert_ok(sealer->rewrap(sealer, &from, &to, &v, 1));
 	ck_assert_uint_eq(v.len, have[_i].len);
 	ck_assert_mem_eq(v.kcv, w.kcv, 8);
 	assert_ok(sealer->unwrap(sealer, &from, &w, &key));
@@ -155,8 +155,35 @@ START_TEST(a_bad_key_does_not_move)
 	assert_ok(sealer->wrap(sealer, &from, NULL, &w));
 	w.kcv[0] ^= 1;
 	v = w;
-	ck_assert_int_eq(sealer->rewrap(sealer, &from, &to, &v), KMS_ERR_AUTH);
+	ck_assert_int_eq(sealer->rewrap(sealer, &from, &to, &v, 1),
+	    KMS_ERR_AUTH);
 	ck_assert_mem_eq(&v, &w, sizeof(w));
+}
+END_TEST
+
+START_TEST(many_keys_move_together_or_none_does)
+{
+	struct kms_slot from = made(KMS_ROLE_KPK, 1);
+	struct kms_slot to = made(KMS_ROLE_KPK, 2);
+	struct kms_wrapped w[KMS_REWRAP_MOST], v[KMS_REWRAP_MOST];
+	size_t i, last = KMS_REWRAP_MOST - 1;
+
+	for (i = 0; i <= last; i++)
+		assert_ok(sealer->wrap(sealer, &from, NULL, &w[i]));
+	w[last].kcv[0] ^= 1;
+	memcpy(v, w, sizeof(v));
+	ck_assert_int_eq(sealer->rewrap(sealer, &from, &to, v, last + 1),
+	    KMS_ERR_AUTH);
+	ck_assert_mem_eq(v, w, sizeof(w));
+	w[last].kcv[0] ^= 1;
+	memcpy(v, w, sizeof(v));
+	assert_ok(sealer->rewrap(sealer, &from, &to, v, last + 1));
+	for (i = 0; i <= last; i++) {
+		ck_assert_mem_eq(v[i].kcv, w[i].kcv, sizeof(w[i].kcv));
+		assert_ok(sealer->prove(sealer, &to, &v[i]));
+		ck_assert_int_eq(sealer->prove(sealer, &from, &v[i]),
+		    KMS_ERR_AUTH);
+	}
 }
 END_TEST
 
@@ -172,7 +199,7 @@ START_TEST(born_and_moved_keys_never_reach_the_host)
 	assert_ok(sealer->check(sealer, &to));
 	before = calls_of("C_GetAttributeValue");
 	assert_ok(sealer->wrap(sealer, &from, NULL, &w));
-	assert_ok(sealer->rewrap(sealer, &from, &to, &w));
+	assert_ok(sealer->rewrap(sealer, &from, &to, &w, 1));
 	ck_assert_uint_eq(calls_of("C_GetAttributeValue"), before);
 	ck_assert_uint_eq(calls_of("C_Decrypt"), 0);
 }
@@ -228,7 +255,7 @@ START_TEST(no_session_object_stays_behind)
 
 	assert_ok(sealer->wrap(sealer, &slot, NULL, &w));
 	assert_ok(sealer->wrap(sealer, &slot, data, &w));
-	assert_ok(sealer->rewrap(sealer, &slot, &slot, &w));
+	assert_ok(sealer->rewrap(sealer, &slot, &slot, &w, 1));
 	assert_ok(sealer->unwrap(sealer, &slot, &w, &key));
 	ck_assert_uint_eq(raw_find(raw_open(), CKO_SECRET_KEY, NULL, h, 4), 1);
 	kms_secret_free(&key);
@@ -275,6 +302,7 @@ wrap_tests(void)
 	tcase_add_loop_test(tc, a_key_moves_from_one_master_key_to_another, 0,
 	    n);
 	tcase_add_test(tc, a_bad_key_does_not_move);
+	tcase_add_test(tc, many_keys_move_together_or_none_does);
 	tcase_add_test(tc, born_and_moved_keys_never_reach_the_host);
 	tcase_add_loop_test(tc, an_imported_master_key_is_proven_by_the_host, 0,
 	    n);

@@ -84,8 +84,8 @@ after(struct failing *f, int r)
 	    (f->inner, a, b))                                                  \
 	X(rewrap,                                                              \
 	    (struct kms_sealer * s, const struct kms_slot *a,                  \
-		const struct kms_slot *b, struct kms_wrapped *c),              \
-	    (f->inner, a, b, c))                                               \
+		const struct kms_slot *b, struct kms_wrapped *c, size_t d),    \
+	    (f->inner, a, b, c, d))                                            \
 	X(random, (struct kms_sealer * s, uint8_t * a, size_t b),              \
 	    (f->inner, a, b))                                                  \
 	X(anchor_get,                                                          \
