@@ -207,6 +207,10 @@ $(O)/bench/bench_kmip.run: $(O)/bench/bench_kmip
 	@mkdir -p $(BENCH_DIR)
 	@$(call BENCH_TOKEN,kmip) && $< $(BENCH_DIR)/kmip
 
+$(O)/bench/bench_pykmip.run: $(O)/bench/bench_pykmip
+	@mkdir -p $(BENCH_DIR)
+	@$(call BENCH_TOKEN,pykmip) && $< $(BENCH_DIR)/pykmip
+
 $(O)/bench/bench_hsm.run: $(O)/bench/bench_hsm
 	@mkdir -p $(BENCH_DIR)
 	@$(call BENCH_TOKEN,hsm) && $< $(BENCH_DIR)/hsm

@@ -92,6 +92,14 @@ bench_begin(struct bench *b, const char *dir, const char *name)
 }
 
 void
+bench_open(struct bench *b, const char *dir, const char *name)
+{
+	bench_token(b, dir, name);
+	bench_must("open", kms_store_open(&b->options, &b->store));
+	bench_must("slot", kms_store_slot(b->store, KMS_ROLE_KPK, &b->kpk));
+}
+
+void
 bench_end(struct bench *b)
 {
 	kms_store_close(&b->store);
@@ -99,7 +107,8 @@ bench_end(struct bench *b)
 }
 
 static void
-add_some(struct bench *b, struct kms_tag *tags, size_t n)
+add_some(struct bench *b, struct kms_tag *tags, size_t from, size_t n,
+    void (*dress)(size_t, struct kms_wr *))
 {
 	struct kms_material m = b->material;
 	const struct kms_key_new new = {.group = "bench",
@@ -111,11 +120,17 @@ add_some(struct bench *b, struct kms_tag *tags, size_t n)
 	uint8_t salt[24];
 	char name[32];
 	struct kms_key_new named = new;
+	struct kms_wr attrs;
 	bool held;
 	size_t i;
 
 	bench_must("begin", kms_tx_begin(b->store, &b->actor, KMS_WRITE, &tx));
-	for (i = 0; i < n; i++) {
+	for (i = from; i < from + n; i++) {
+		kms_wr_grow(&attrs, KMS_ATTRS_MAX);
+		if (dress != NULL)
+			dress(i, &attrs);
+		named.attrs = attrs.p;
+		named.attrs_len = attrs.len;
 		bench_must("salt", kms_random(salt, sizeof(salt)));
 		bench_must("tag",
 		    kms_tag_make(&m.tag, KMS_TAG_RANDOM, 0, salt));
@@ -125,12 +140,20 @@ add_some(struct bench *b, struct kms_tag *tags, size_t n)
 		named.name = name;
 		bench_must("add", kms_key_add(tx, &named, &view, &held));
 		tags[i] = m.tag;
+		kms_wr_free(&attrs);
 	}
 	bench_must("commit", kms_tx_commit(&tx));
 }
 
 struct kms_tag *
 bench_fill(struct bench *b, size_t n)
+{
+	return bench_fill_dressed(b, n, NULL);
+}
+
+struct kms_tag *
+bench_fill_dressed(struct bench *b, size_t n,
+    void (*dress)(size_t, struct kms_wr *))
 {
 	struct kms_tag *tags = calloc(n, sizeof(*tags));
 	struct kms_tx *tx = NULL;
@@ -144,7 +167,7 @@ bench_fill(struct bench *b, size_t n)
 	bench_must("commit", kms_tx_commit(&tx));
 	for (i = 0; i < n; i += some) {
 		some = n - i < PER_CHANGE ? n - i : PER_CHANGE;
-		add_some(b, tags + i, some);
+		add_some(b, tags, i, some, dress);
 	}
 	return tags;
 }

@@ -31,12 +31,18 @@ void bench_token(struct bench *, const char *dir, const char *name);
 struct kms_setup_master;
 void bench_create(struct bench *, const struct kms_setup_master *hmk,
     const struct kms_setup_master *kpk);
+/* What bench_begin made, in another process or before. */
+void bench_open(struct bench *, const char *dir, const char *name);
 void bench_end(struct bench *);
 
 /* n inactive keys in the group "bench", each under a tag of its own, all the
  * same wrapped bytes: what a look-up and an unwrap cost does not depend on
  * them. tags, n long, is the caller's to free. */
 struct kms_tag *bench_fill(struct bench *, size_t n);
+/* The same with attributes, written by dress; NULL: without. */
+struct kms_wr;
+struct kms_tag *bench_fill_dressed(struct bench *, size_t n,
+    void (*dress)(size_t i, struct kms_wr *attrs));
 
 double bench_now(void); /* seconds */
 double bench_cpu(void); /* of this process, all threads */
