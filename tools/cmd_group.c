@@ -26,17 +26,11 @@ ask_phrase(const struct open *at, struct kms_secret **phrase)
 	    .min = at->config->policy.phrase_min,
 	    .twice = true,
 	};
-	struct prompt *p = NULL;
-	int r;
 
 	*phrase = NULL;
 	if (!cli_has(at->cli, "phrase"))
 		return 0;
-	r = prompt_open(&p);
-	if (r == 0)
-		r = prompt_phrase(p, &ask, phrase);
-	prompt_close(&p);
-	return r;
+	return prompt_phrase_alone(&ask, phrase);
 }
 
 /*

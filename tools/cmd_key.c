@@ -12,18 +12,6 @@
 #include "tools/open.h"
 #include "tools/print.h"
 
-static int
-ask_phrase(const struct prompt_ask *ask, struct kms_secret **phrase)
-{
-	struct prompt *p = NULL;
-	int r = prompt_open(&p);
-
-	if (r == 0)
-		r = prompt_phrase(p, ask, phrase);
-	prompt_close(&p);
-	return r;
-}
-
 int
 cmd_key_show(const struct cli *cli, const struct kms_key_view *view, bool held)
 {
@@ -124,7 +112,7 @@ cmd_key_create(struct cli *cli)
 		r = open_config(&at, cli);
 	if (r == 0 && !cli_has(cli, "nopphrase")) {
 		ask.min = at.config->policy.phrase_min;
-		r = ask_phrase(&ask, &phrase);
+		r = prompt_phrase_alone(&ask, &phrase);
 	}
 	if (r == 0)
 		r = open_rest(&at);
@@ -167,7 +155,7 @@ recover_one(struct cli *cli)
 	if (r == 0)
 		r = open_config(&at, cli);
 	if (r == 0)
-		r = ask_phrase(&ask, &phrase);
+		r = prompt_phrase_alone(&ask, &phrase);
 	if (r == 0)
 		r = open_rest(&at);
 	if (r == 0)

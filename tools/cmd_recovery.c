@@ -64,7 +64,6 @@ ask(const struct open *at, enum kms_role role, struct kms_secret **phrase)
 {
 	const struct kms_slot *slot;
 	struct kms_header *header = NULL;
-	struct prompt *p = NULL;
 	struct prompt_ask what;
 	char name[32];
 	int r;
@@ -76,10 +75,7 @@ ask(const struct open *at, enum kms_role role, struct kms_secret **phrase)
 	slot = find_missing(at, header, role);
 	what = (struct prompt_ask){.what = name,
 	    .components = slot == NULL ? 0 : slot->components};
-	r = prompt_open(&p);
-	if (r == 0)
-		r = prompt_phrase(p, &what, phrase);
-	prompt_close(&p);
+	r = prompt_phrase_alone(&what, phrase);
 	free(header);
 	return r;
 }

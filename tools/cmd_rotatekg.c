@@ -23,17 +23,11 @@ ask_phrase(const struct open *at, struct kms_secret **phrase)
 	    .twice = true,
 	    .may_be_empty = true,
 	};
-	struct prompt *p = NULL;
-	int r;
 
 	*phrase = NULL;
 	if (cli_has(at->cli, "nopphrase"))
 		return 0;
-	r = prompt_open(&p);
-	if (r == 0)
-		r = prompt_phrase(p, &ask, phrase);
-	prompt_close(&p);
-	return r;
+	return prompt_phrase_alone(&ask, phrase);
 }
 
 /* A phrase is asked for only when a key is to be made of it. */

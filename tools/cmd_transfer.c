@@ -10,18 +10,6 @@
 #include "tools/open.h"
 #include "tools/print.h"
 
-static int
-ask_phrase(const struct prompt_ask *ask, struct kms_secret **phrase)
-{
-	struct prompt *p = NULL;
-	int r = prompt_open(&p);
-
-	if (r == 0)
-		r = prompt_phrase(p, ask, phrase);
-	prompt_close(&p);
-	return r;
-}
-
 /* --- export ----------------------------------------------------------- */
 
 static int
@@ -63,7 +51,7 @@ cmd_transfer_export(struct cli *cli)
 		options.key = list.line;
 		options.nkeys = list.n;
 		ask.min = at.config->policy.phrase_min;
-		r = ask_phrase(&ask, &phrase);
+		r = prompt_phrase_alone(&ask, &phrase);
 	}
 	if (r == 0)
 		r = open_rest(&at);
@@ -168,7 +156,7 @@ cmd_transfer_import(struct cli *cli)
 	if (r == 0)
 		r = open_config(&at, cli);
 	if (r == 0)
-		r = ask_phrase(&ask, &phrase);
+		r = prompt_phrase_alone(&ask, &phrase);
 	if (r == 0)
 		r = open_rest(&at);
 	if (r == 0) {

@@ -301,3 +301,17 @@ prompt_phrase(struct prompt *p, const struct prompt_ask *ask,
 	return ask->components > 0 ? ask_parts(p, ask, out)
 				   : ask_one(p, ask, ask->what, out);
 }
+
+int
+prompt_phrase_alone(const struct prompt_ask *ask, struct kms_secret **out)
+{
+	struct prompt *p = NULL;
+	int r;
+
+	*out = NULL;
+	r = prompt_open(&p);
+	if (r == 0)
+		r = prompt_phrase(p, ask, out);
+	prompt_close(&p);
+	return r;
+}

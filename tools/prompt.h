@@ -18,12 +18,12 @@ void prompt_close(struct prompt **);
 
 /* One line with echo, such as an ID; without its LF or CRLF. End of input is
  * KMS_ERR_USAGE, never an empty line. */
-int prompt_line(struct prompt *, const char *what, char *out,
-    size_t cap) KMS_MUST;
+int prompt_line(struct prompt *, const char *what, char *out, size_t cap)
+    KMS_MUST;
 
 /* One line without echo and without the rules of phrases, such as a PIN. */
-int prompt_secret(struct prompt *, const char *what,
-    struct kms_secret **) KMS_MUST;
+int prompt_secret(struct prompt *, const char *what, struct kms_secret **)
+    KMS_MUST;
 /* Is there a person to ask? */
 bool prompt_is_terminal(const struct prompt *);
 
@@ -42,5 +42,8 @@ struct prompt_ask {
  */
 int prompt_phrase(struct prompt *, const struct prompt_ask *,
     struct kms_secret **) KMS_MUST;
+/* The same where it is all that is asked. */
+int prompt_phrase_alone(const struct prompt_ask *, struct kms_secret **)
+    KMS_MUST;
 
 #endif
