@@ -18,7 +18,8 @@ struct kms_group_view {
 /* ENCR_ groups hold at most one active key. */
 bool kms_group_is_tape(const char *name);
 
-/* seed NULL: no group phrase. EXISTS, LIMIT, USAGE (name). */
+/* seed NULL: no group phrase. EXISTS, LIMIT, USAGE (name); BUSY: the KPK was
+ * rotated since the seed was made, as in modify. */
 int kms_group_add(struct kms_tx *, const char *name, const char *description,
     const struct kms_seed *seed) KMS_MUST;
 /* NULL leaves as it is; seed: keys made from now on use it. */

@@ -41,10 +41,10 @@ struct kms_key_new {
 
 /*
  * Adds a record. The same tag with the same key is "held already": 0, *held
- * true, the view is the record held, nothing changed. Same tag, other key:
- * DAMAGED-like refusal EXISTS naming the record. ACTIVE demotes the group's
- * active key to inactive in the same step, and is refused (GATE) when the new
- * key could not be served and the old one could.
+ * true, the view is the record held, nothing changed. EXISTS: same tag, other
+ * key; names the record. ACTIVE demotes the group's active key to inactive in
+ * the same step; GATE when the new key could not be served and the old one
+ * could. BUSY: the KPK was rotated since the material was made.
  */
 int kms_key_add(struct kms_tx *, const struct kms_key_new *,
     struct kms_key_view *, bool *held) KMS_MUST;

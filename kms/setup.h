@@ -61,6 +61,7 @@ int kms_setup_rebind(const struct kms_store_options *, const struct kms_actor *)
  * unless one is there. With both keys in the token every key is verified
  * first and the store is accepted as it is, with a new lineage if it is older
  * than its anchor. Without: installed as it lies, complete false. EXISTS.
+ * BUSY: another process restores it.
  */
 int kms_setup_restore(const struct kms_store_options *,
     const struct kms_actor *, const char *from, const char *reason,

@@ -17,6 +17,8 @@ struct restore {
 	const struct kms_store_options *options;
 	const char *from;
 	char part[PATH_TEXT], log[PATH_TEXT], from_log[PATH_TEXT];
+	char lock[PATH_TEXT];
+	int lock_fd;
 	struct kms_setup_bound *bound;
 };
 
@@ -177,23 +179,66 @@ accept(struct restore *z, const struct kms_actor *actor, const char *reason)
 	return r == 0 ? bind(z, actor, &step, &bound) : r;
 }
 
+/* Two at once would put one file together under one name. */
+static int
+lock(struct restore *z)
+{
+	int r;
+
+	if (snprintf(z->lock, sizeof(z->lock), "%s.lock", z->part) >=
+	    (int)sizeof(z->lock))
+		return kms_fail(KMS_ERR_LIMIT, "path is too long");
+	r = kms_file_lock(z->lock, 0, &z->lock_fd);
+	if (r != KMS_ERR_BUSY)
+		return r;
+	return kms_fail(KMS_ERR_BUSY,
+	    "%s: another process restores it; wait for its end",
+	    z->options->path);
+}
+
+static void
+unlock(struct restore *z)
+{
+	if (z->lock_fd >= 0)
+		(void)unlink(z->lock);
+	kms_file_unlock(&z->lock_fd);
+}
+
+/* Verified, and in its place. */
+static int
+put_in_place(struct restore *z, const char *reason, bool *keys)
+{
+	int r;
+
+	r = check_request(z, reason);
+	if (r == 0)
+		r = lock(z);
+	if (r == 0)
+		r = check_request(z, reason); /* another may have been done */
+	if (r == 0)
+		r = verify(z, keys);
+	if (r == 0)
+		r = copy_store(z);
+	if (r == 0)
+		r = install(z);
+	unlock(z);
+	return r;
+}
+
 int
 kms_setup_restore(const struct kms_store_options *options,
     const struct kms_actor *actor, const char *from, const char *reason,
     struct kms_setup_bound *bound)
 {
-	struct restore z = {.options = options, .from = from, .bound = bound};
+	struct restore z = {.options = options,
+	    .from = from,
+	    .lock_fd = -1,
+	    .bound = bound};
 	bool keys;
 	int r;
 
 	memset(bound, 0, sizeof(*bound));
-	r = check_request(&z, reason);
-	if (r == 0)
-		r = verify(&z, &keys);
-	if (r == 0)
-		r = copy_store(&z);
-	if (r == 0)
-		r = install(&z);
+	r = put_in_place(&z, reason, &keys);
 	if (r != 0)
 		return r;
 	kms_log(KMS_LOG_INFO, "store.installed", "path=%s from=%s keys=%u",

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "kms/backup.h"
+#include "kms/base/file.h"
 #include "kms/derive.h"
 #include "kms/prove.h"
 #include "kms/rewrap.h"
@@ -296,6 +297,26 @@ START_TEST(what_a_killed_restore_left_does_not_stop_the_next)
 }
 END_TEST
 
+START_TEST(two_restores_at_once_do_not_share_a_file)
+{
+	const char *copy;
+	struct kms_tag tag;
+	struct stores t;
+	uint8_t key[32];
+	int fd;
+
+	begin(&t, &tag, key);
+	copy = back_up(&t);
+	ck_assert_int_eq(unlink(t.path), 0);
+	ok(kms_file_lock(fx_path(t.fx, "kms.db.restore.lock"), 0, &fd));
+	fails(restore(&t, copy), KMS_ERR_BUSY, "another process");
+	kms_file_unlock(&fd);
+	ok(restore(&t, copy));
+	same_key(&t, &tag, key);
+	stores_end(&t);
+}
+END_TEST
+
 START_TEST(without_the_token_it_is_installed_and_the_resets_do_the_rest)
 {
 	const char *copy;
@@ -407,6 +428,7 @@ test_bind(void)
 	tcase_add_test(tc, a_token_that_takes_no_anchor_is_bound_all_the_same);
 	tcase_add_test(tc,
 	    a_backup_is_restored_in_one_step_where_the_token_is_left);
+	tcase_add_test(tc, two_restores_at_once_do_not_share_a_file);
 	tcase_add_test(tc, what_a_killed_restore_left_does_not_stop_the_next);
 	tcase_add_test(tc,
 	    without_the_token_it_is_installed_and_the_resets_do_the_rest);
