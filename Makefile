@@ -151,6 +151,7 @@ F_page = tape base
 F_sde = tape base
 F_sense = tape base
 F_wire = tape base
+F_drive = tape base
 F_vtaped = vtape tape base
 F_vdrive = vtape tape base
 F_kmip = kmip kms base

@@ -100,6 +100,13 @@ same "$(field tag)" "$tag2"
 clear_drive
 load media01 0 -tag "$tag1"
 clear_drive
+on_tape mt -f /dev/nst9 eod
+P11KMS_CONFIG=$dir/media01.conf want 0 p11kmsdrive -run -drive "$drive" \
+	-kgname ENCR_a -- sh -c 'echo two | dd of="$TAPE" bs=512 conv=sync'
+on_tape mt -f /dev/nst9 rewind
+P11KMS_CONFIG=$dir/media01.conf want 0 p11kmsdrive -run -drive "$drive" -read -- \
+	sh -c 'mt -f "$TAPE" fsf 1 && dd if="$TAPE" bs=512 status=none | tr -d "\0"'
+same "$out" two 'a tape of two keys'
 want 0 p11kmsutil -modifykey -kgname ENCR_a -keyname k1 -state deprecated
 load media01 8 -tag "$tag1"
 want 0 p11kmsutil -createkg -kgname ENCR_random

@@ -16,7 +16,7 @@
 
 static struct fx *fx;
 static struct tape_bell *b;
-static const char *path; /* as the program finds it */
+static char path[200]; /* as the program finds it */
 
 static void
 setup(void)
@@ -24,7 +24,7 @@ setup(void)
 	fx = fx_new();
 	setenv("TMPDIR", fx_path(fx, "."), 1);
 	ck_assert_int_eq(tape_bell_open(&b), 0);
-	path = strchr(tape_bell_env(b), '=') + 1;
+	snprintf(path, sizeof(path), "%s", strchr(tape_bell_env(b), '=') + 1);
 }
 
 static void
