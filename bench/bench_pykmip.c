@@ -27,8 +27,6 @@
 #define GET_TIMES 20.0
 #define LOCATE_TIMES 1000.0
 
-extern char **environ;
-
 static const unsigned connections[] = {1, 4, 16};
 #define WAYS (sizeof(connections) / sizeof(connections[0]))
 

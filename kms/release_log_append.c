@@ -330,7 +330,10 @@ flush_locked(struct kms_release_log *log)
 		w->result = r;
 		w->done = true;
 	}
+	/* not under the lock, or all who wake would sleep again for it */
+	pthread_mutex_unlock(&log->lock);
 	pthread_cond_broadcast(&log->turn);
+	pthread_mutex_lock(&log->lock);
 }
 
 static void
