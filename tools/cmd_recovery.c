@@ -65,14 +65,15 @@ ask(const struct open *at, enum kms_role role, struct kms_secret **phrase)
 	const struct kms_slot *slot;
 	struct kms_header *header = NULL;
 	struct prompt_ask what;
-	char name[32];
+	char name[100];
 	int r;
 
-	snprintf(name, sizeof(name), "%s passphrase", kms_role_name(role));
 	r = open_header(at->config->store.path, &header);
 	if (r != 0)
 		return r;
 	slot = find_missing(at, header, role);
+	snprintf(name, sizeof(name), "%s passphrase ('%.60s')",
+	    kms_role_name(role), slot == NULL ? "" : slot->id);
 	what = (struct prompt_ask){.what = name,
 	    .components = slot == NULL ? 0 : slot->components};
 	r = prompt_phrase_alone(&what, phrase);
