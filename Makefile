@@ -33,7 +33,7 @@ SAY = @$(if $(V),:,echo)
 
 WARN = -std=c11 -Wall -Wextra -pedantic -Wshadow -Wcast-qual -Wwrite-strings \
 	-Wmissing-prototypes -Wbad-function-cast -Wimplicit-fallthrough \
-	-Wconversion -Wsign-conversion -Wvla -Wframe-larger-than=8192 \
+	-Wconversion -Wsign-conversion -Wvla -Wframe-larger-than=$(if $(SAN),16384,8192) \
 	-Wstrict-prototypes -Wpointer-arith -Wformat=2 $(if $(WERROR),-Werror)
 HARD = -fstack-protector-strong -fPIE
 comma := ,

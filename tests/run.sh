@@ -11,6 +11,9 @@
 # in BUILD/test/log; of a failed one it is shown.
 #
 # TEST_BASE is where those directories are made, /dev/shm or /tmp.
+# A script that says "run.sh: plain build only" is left out under a sanitizer;
+# ALL=1 runs it there too.
+#
 # ONLY=WORD runs those with WORD in their name, KIND=unit those of one kind;
 # WRAP is put before a unit program (valgrind); TEST_TIMEOUT is the seconds
 # that one of them may take.
@@ -128,7 +131,7 @@ list() {
 		done
 		for test in tests/cli/*.sh; do
 			[ -x "$test" ] || continue
-			if [ -n "$sanitized" ] &&
+			if [ -z "${ALL-}" ] && [ -n "$sanitized" ] &&
 				grep -q '^# run.sh: plain build only' "$test"; then
 				continue
 			fi

@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 export ASAN_OPTIONS=detect_leaks=0 # strace is in the place of LeakSanitizer
 
-kills=${KILLS:-12}
+kills=${KILLS:-$(fewer 12)}
 calls=write,pwrite64,openat,fsync,fdatasync,rename,renameat2,unlink,ftruncate,flock
 
 new_token

@@ -2,6 +2,7 @@
 # make install into a directory: the programs run from there and find their
 # preload library, the example configuration is one, and uninstall leaves
 # nothing.
+# run.sh: plain build only; what is installed is the plain build.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -23,6 +23,15 @@ hmk_phrase='correct horse HMK battery'
 kpk_phrase='correct horse KPK battery'
 key_phrase='correct horse key battery'
 
+# fewer N: N turns of a loop, a third of them under a sanitizer.
+fewer() {
+	if grep -q -e __asan_init -e __tsan_init "$bin/p11kms"; then
+		echo $((($1 + 2) / 3))
+	else
+		echo "$1"
+	fi
+}
+
 cleanup() {
 	local pid
 

@@ -1,6 +1,7 @@
 #!/bin/bash
 # The manual pages and -help name the same operations and options, and no page
 # gives a warning.
+# run.sh: plain build only; -help is the same text.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 

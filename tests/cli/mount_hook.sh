@@ -2,6 +2,7 @@
 # The changer command for Bareos and Bacula, with a changer of two cartridges:
 # what is written is encrypted, what is read gets its own key, no tape ends
 # under two keys, and no key stays in the drive.
+# run.sh: plain build only; drive_roundtrip.sh and catalog.sh run this code under the sanitizers.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 

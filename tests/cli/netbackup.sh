@@ -1,6 +1,7 @@
 #!/bin/bash
 # The vendor's walk-through, in its order and with its words: only the
 # commands have other names.
+# run.sh: plain build only; walkthrough.sh runs these operations under the sanitizers.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -2,6 +2,7 @@
 # A new master server: the files are copied, the store is restored there, its
 # keys are in the token already, bound, or made again from phrases in parts by
 # several custodians; the old server is told who superseded it.
+# run.sh: plain build only; new_token.sh and backup.sh run this code under the sanitizers.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 

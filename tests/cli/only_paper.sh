@@ -2,6 +2,7 @@
 # Nothing is left but paper: a tape written before host, store and token were
 # destroyed is read again with the keys that phrases and tags bring back, one
 # by one and by the recovery kit's list.
+# run.sh: plain build only; group_phrase.sh and recoverykit.sh run this code under the sanitizers.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Every derivation of doc/FORMATS.md §7 with the openssl command alone, against
 # the values that tests/unit/kms/test_derive.c holds the product to.
+# run.sh: plain build only; it runs nothing of ours.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -1,6 +1,7 @@
 #!/bin/bash
 # From a pilot on one token to another token: keys with phrases move, keys
 # that were born in a token do not, and what is possible then works.
+# run.sh: plain build only; rotation.sh and new_token.sh run this code under the sanitizers.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -1,5 +1,6 @@
 #!/bin/bash
 # The quickstart runs to its end, twice, and fits on a screen and a half.
+# run.sh: plain build only; other scenarios run its commands under the sanitizers.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 

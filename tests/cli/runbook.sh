@@ -1,6 +1,7 @@
 #!/bin/bash
 # Every command of p11kms-recovery(7), taken out of the page and run in its
 # order, after the disaster that its section is about.
+# run.sh: plain build only; other scenarios run its commands under the sanitizers.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 page=$top/doc/man/p11kms-recovery.7

@@ -3,7 +3,7 @@
 # or PIN is anywhere in the process's memory that can be written. The same
 # search finds a phrase that is given on the command line on purpose. A
 # sanitizer keeps freed memory:
-# run.sh: plain build only
+# run.sh: plain build only; what it looks for would be found.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -2,6 +2,7 @@
 # NetBackup's states, all twenty-five steps between them: the adjacent ones
 # are done, every other is refused with the path that would be allowed. What a
 # key may be used for in each, and when it can be deleted.
+# run.sh: plain build only; the unit tests run the transitions under the sanitizers.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 

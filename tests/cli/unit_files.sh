@@ -1,6 +1,7 @@
 #!/bin/bash
 # systemd reads the unit files without a complaint, and finds the service's
 # exposure at 1.5 or less, out of 10.
+# run.sh: plain build only; it runs nothing of ours.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 
