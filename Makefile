@@ -53,7 +53,8 @@ L_kmip = -lssl $(L_kms)
 L_hsm  = -lp11 -lp11-kit $(L_base)
 L_tape = -lsgutils2 $(L_base)
 L_vtape = $(L_base)
-L_tools = -lp11 -lp11-kit -lsgutils2 -lsqlite3 -ljansson -linih -lqrencode -lsystemd -lssl -lcrypto
+# -lcrypto first: most symbols that the loader looks for at start are its.
+L_tools = -lcrypto -lp11 -lp11-kit -lsgutils2 -lsqlite3 -ljansson -linih -lqrencode -lsystemd -lssl
 
 SRC_base  := $(wildcard kms/base/*.c)
 SRC_kms   := $(wildcard kms/*.c)

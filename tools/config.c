@@ -393,13 +393,14 @@ read_file(const char *file, char **text)
 	size_t len;
 	int r;
 
-	*text = calloc(1, FILE_MAX + 1);
+	*text = malloc(FILE_MAX + 1);
 	if (*text == NULL)
 		return kms_fail(KMS_ERR_MEMORY, "configuration: %s",
 		    strerror(errno));
 	r = kms_file_read(file, FILE_MAX, *text, &len);
 	if (r != 0)
 		return kms_fail_add(KMS_ERR_CONFIG, "configuration");
+	(*text)[len] = '\0';
 	if (memchr(*text, '\0', len) != NULL)
 		return kms_fail(KMS_ERR_CONFIG, "%s: not a text file", file);
 	return check_mode(file);
