@@ -22,8 +22,6 @@
 #define KEYS 100u
 #define ROUNDS 101u
 
-extern char **environ;
-
 struct times {
 	double wall[ROUNDS], cpu[ROUNDS];
 };

@@ -189,7 +189,7 @@ make_keys(void)
 /* The slots' mechanism is not known here: make_keys ran in a child, so that
  * the module is in nobody's memory yet. */
 static bool
-bench_open(void)
+cold_open(void)
 {
 	static double ours[ROUNDS], raw[ROUNDS];
 	struct bench_result result = {.what = "open",
@@ -265,7 +265,7 @@ main(int argc, char **argv)
 	read_line(argv[1], "pin", pin, sizeof(pin));
 	snprintf(guard, sizeof(guard), "%s/pin.guard", argv[1]);
 	options.lock_dir = argv[1];
-	good = bench_open();
+	good = cold_open();
 	good = bench_unwrap() && good;
 	return good ? 0 : 1;
 }

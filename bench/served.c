@@ -132,18 +132,21 @@ read_keys(struct served *s, const char *dir, size_t n)
 {
 	char path[1100];
 	FILE *file;
+	bool good;
 
 	s->n = n;
 	s->tags = calloc(n, sizeof(*s->tags));
 	name_of(dir, n, "keys", path, sizeof(path));
 	file = fopen(path, "r");
-	if (file == NULL ||
+	good = file != NULL &&
 	    fread(&s->b.material.wrapped, sizeof(struct kms_wrapped), 1,
-		file) != 1 ||
-	    fseek(file, (long)offsetof(struct filled, tag), SEEK_SET) != 0 ||
-	    fread(s->tags, sizeof(*s->tags), n, file) != n)
+		file) == 1 &&
+	    fseek(file, (long)offsetof(struct filled, tag), SEEK_SET) == 0 &&
+	    fread(s->tags, sizeof(*s->tags), n, file) == n;
+	if (file != NULL)
+		(void)fclose(file);
+	if (!good)
 		bench_die(path, KMS_ERR_IO);
-	(void)fclose(file);
 }
 
 void

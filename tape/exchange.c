@@ -52,7 +52,7 @@ static int
 exchange(struct tape_exchange *x, struct tape_loaded *loaded)
 {
 	struct tape_next_block b;
-	enum tape_next next;
+	enum tape_next next = TAPE_NEXT_READABLE;
 
 	int err = tape_drive_prove(x->drive, loaded);
 	if (!err)
