@@ -193,6 +193,7 @@ $(O)/bench/%: $(O)/obj/bench/%.o $(OBJ_bench) $(TOOL_LIBS)
 	$(SAY) "  LD  $@"
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(L_tools)
 
+benches: $(BENCHES)
 bench: all $(BENCHES:%=%.run)
 
 $(O)/bench/bench_vtape.run: $(O)/bench/bench_vtape $(O)/bin/vtaped
@@ -344,7 +345,7 @@ uninstall:
 clean:
 	rm -rf $(O)
 
-.PHONY: all unit bench clean quickstart replay fuzz $(FUZZ:%=replay-%) $(FUZZ:%=fuzz-%)
+.PHONY: all unit bench benches clean quickstart replay fuzz $(FUZZ:%=replay-%) $(FUZZ:%=fuzz-%)
 .PHONY: deps check check-plain check-asan check-tsan check-valgrind tested
 .PHONY: cover house lint format-check install uninstall
 .DELETE_ON_ERROR:

@@ -92,7 +92,7 @@ echo_accept(void *arg)
 static unsigned
 echo_start(struct echo *e)
 {
-	const struct kmip_tls_options o = wire_tls_options();
+	const struct kmip_tls_options o = talk_tls_options();
 	struct sockaddr_in a = {.sin_family = AF_INET,
 	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(a);
@@ -194,7 +194,7 @@ enum { ECHO, UNWRAP, APPEND, RELEASE, GET, KINDS };
 struct sides {
 	struct echo *echo;
 	struct floors floors;
-	struct wire echoed, got;
+	struct talk echoed, got;
 	double rate[KINDS][ROUNDS];
 	double release[ROUNDS], get[ROUNDS]; /* against their floors */
 };
@@ -211,7 +211,7 @@ sides_begin(struct sides *x, struct served *s, const char *dir)
 	x->floors.fd = open_area(dir);
 	x->echoed.request = calloc(1, x->echo->in);
 	x->echoed.request_len = x->echo->in;
-	wire_open(&x->echoed, echo_start(x->echo), CALLERS);
+	talk_open(&x->echoed, echo_start(x->echo), CALLERS);
 	served_open_gets(s, &x->got, CALLERS);
 }
 
@@ -220,11 +220,11 @@ sides_round(struct sides *x, unsigned i)
 {
 	double disk, floor;
 
-	x->rate[ECHO][i] = wire_rate(wire_ask, &x->echoed, CALLERS);
-	x->rate[UNWRAP][i] = wire_rate(unwrap_once, &x->floors, CALLERS);
-	x->rate[RELEASE][i] = wire_rate(release_once, &x->floors, CALLERS);
-	x->rate[GET][i] = wire_rate(wire_ask, &x->got, CALLERS);
-	disk = wire_rate(append_group, &x->floors, 1) * CALLERS;
+	x->rate[ECHO][i] = talk_rate(talk_ask, &x->echoed, CALLERS);
+	x->rate[UNWRAP][i] = talk_rate(unwrap_once, &x->floors, CALLERS);
+	x->rate[RELEASE][i] = talk_rate(release_once, &x->floors, CALLERS);
+	x->rate[GET][i] = talk_rate(talk_ask, &x->got, CALLERS);
+	disk = talk_rate(append_group, &x->floors, 1) * CALLERS;
 	x->rate[APPEND][i] = disk;
 	floor = lowest(x->rate[UNWRAP][i], disk);
 	x->release[i] = x->rate[RELEASE][i] / floor;
@@ -236,8 +236,8 @@ static void
 sides_end(struct sides *x)
 {
 	(void)close(x->floors.fd);
-	wire_close(&x->echoed, CALLERS);
-	wire_close(&x->got, CALLERS);
+	talk_close(&x->echoed, CALLERS);
+	talk_close(&x->got, CALLERS);
 	free(x->echoed.request);
 }
 
@@ -297,14 +297,14 @@ resident_kib(void)
 static bool
 memory(struct served *s)
 {
-	struct wire gets = {.request = NULL}, locates = {.request = NULL};
+	struct talk gets = {.request = NULL}, locates = {.request = NULL};
 	long kib;
 
 	served_open_gets(s, &gets, CALLERS);
 	served_open_locates(s, &locates, CALLERS);
 	kib = resident_kib();
-	wire_close(&gets, CALLERS);
-	wire_close(&locates, CALLERS);
+	talk_close(&gets, CALLERS);
+	talk_close(&locates, CALLERS);
 	printf("memory with %zu keys of five attributes: %ld KiB, with both "
 	       "ends of %u connections (at most %ld)%s; index %zu KiB\n",
 	    s->n, kib, 2 * CALLERS, MEMORY_KIB,
@@ -316,21 +316,21 @@ memory(struct served *s)
 /* Both stores in turn, as above. */
 static bool
 grown(const char *what, struct served *small, struct served *large,
-    void (*open)(struct served *, struct wire *, unsigned))
+    void (*open)(struct served *, struct talk *, unsigned))
 {
-	struct wire few = {.request = NULL}, many = {.request = NULL};
+	struct talk few = {.request = NULL}, many = {.request = NULL};
 	double a[ROUNDS], b[ROUNDS], ratios[ROUNDS];
 	unsigned i;
 
 	open(small, &few, CALLERS);
 	open(large, &many, CALLERS);
 	for (i = 0; i < ROUNDS; i++) {
-		a[i] = wire_rate(wire_ask, &many, CALLERS);
-		b[i] = wire_rate(wire_ask, &few, CALLERS);
+		a[i] = talk_rate(talk_ask, &many, CALLERS);
+		b[i] = talk_rate(talk_ask, &few, CALLERS);
 		ratios[i] = a[i] / b[i];
 	}
-	wire_close(&few, CALLERS);
-	wire_close(&many, CALLERS);
+	talk_close(&few, CALLERS);
+	talk_close(&many, CALLERS);
 	printf("%s: %.0f/s at %zu keys, %.0f/s at %zu\n", what,
 	    bench_median(a, ROUNDS), large->n, bench_median(b, ROUNDS),
 	    small->n);
@@ -350,7 +350,7 @@ main(int argc, char **argv)
 	}
 	kms_log_open("bench_kmip", true, false, KMS_LOG_ERROR);
 	bench_must("memory", kms_secret_init(1u << 22, KMS_SECRET_OPTIONAL));
-	wire_make_cert(argv[1]);
+	talk_make_cert(argv[1]);
 	served_fill(argv[1], many);
 	served_fill(argv[1], FEW);
 	served_open(&large, argv[1], many);

@@ -138,7 +138,7 @@ put_create(uint8_t *out, size_t cap, const char *name)
 	    KMIP_MASK_ENCRYPT | KMIP_MASK_DECRYPT);
 	kmip_attr_put_name(&wr, name, KMIP_NAME_UNINTERPRETED_TEXT_STRING);
 	kmip_ttlv_end(&wr, at);
-	n = wire_put_request(out, cap, KMIP_OP_CREATE, &wr);
+	n = talk_put_request(out, cap, KMIP_OP_CREATE, &wr);
 	kms_wr_free(&wr);
 	return n;
 }
@@ -161,19 +161,19 @@ static void
 create_all(struct other *o, char (*uid)[KMS_TAG_TEXT], char (*name)[WIRE_NAME],
     size_t n)
 {
-	struct wire w = {.request = NULL};
+	struct talk w = {.request = NULL};
 	static uint8_t request[1024], answer[4096];
 	size_t i, len;
 
-	wire_open(&w, o->port, 1);
+	talk_open(&w, o->port, 1);
 	for (i = 0; i < n; i++) {
 		(void)snprintf(name[i], sizeof(name[i]), "key-%012zu", i);
 		len = put_create(request, sizeof(request), name[i]);
-		len = wire_exchange(&w, 0, request, len, answer,
+		len = talk_exchange(&w, 0, request, len, answer,
 		    sizeof(answer));
 		read_uid(answer, len, uid[i]);
 	}
-	wire_close(&w, 1);
+	talk_close(&w, 1);
 }
 
 /* --- both ---------------------------------------------------------------- */
@@ -183,17 +183,17 @@ static double
 slow_locates(unsigned port, char (*name)[WIRE_NAME], size_t n)
 {
 	double spent[LOCATES], start;
-	struct wire w = {.request = NULL};
+	struct talk w = {.request = NULL};
 	unsigned i;
 
-	wire_fill_locates(&w, name, n);
-	wire_open(&w, port, 1);
+	talk_fill_locates(&w, name, n);
+	talk_open(&w, port, 1);
 	for (i = 0; i < LOCATES; i++) {
 		start = bench_now();
-		wire_ask(&w, 0, i);
+		talk_ask(&w, 0, i);
 		spent[i] = bench_now() - start;
 	}
-	wire_close(&w, 1);
+	talk_close(&w, 1);
 	return 1 / bench_median(spent, LOCATES);
 }
 
@@ -206,7 +206,7 @@ measure_other(const char *dir, size_t n, struct figures *out)
 	size_t some = n < SERVED_TRIED ? n : SERVED_TRIED, i;
 	struct other o = {.pid = 0};
 	double start = bench_now();
-	struct wire w;
+	struct talk w;
 
 	other_start(&o, dir);
 	create_all(&o, uid, name, n);
@@ -214,10 +214,10 @@ measure_other(const char *dir, size_t n, struct figures *out)
 	    (double)n / (bench_now() - start));
 	for (i = 0; i < WAYS; i++) {
 		memset(&w, 0, sizeof(w));
-		wire_fill_gets(&w, uid + n - some, some);
-		wire_open(&w, o.port, connections[i]);
-		out->get[i] = wire_median_rate(wire_ask, &w, connections[i]);
-		wire_close(&w, connections[i]);
+		talk_fill_gets(&w, uid + n - some, some);
+		talk_open(&w, o.port, connections[i]);
+		out->get[i] = talk_median_rate(talk_ask, &w, connections[i]);
+		talk_close(&w, connections[i]);
 	}
 	out->locate = slow_locates(o.port, name + n - some, some);
 	other_stop(&o);
@@ -263,7 +263,7 @@ main(int argc, char **argv)
 	}
 	kms_log_open("bench_pykmip", true, false, KMS_LOG_ERROR);
 	bench_must("memory", kms_secret_init(1u << 21, KMS_SECRET_OPTIONAL));
-	wire_make_cert(argv[1]);
+	talk_make_cert(argv[1]);
 	measure_other(argv[1], n, &other);
 	measure_ours(argv[1], n, &ours);
 	for (i = 0; i + 1 < WAYS; i++)

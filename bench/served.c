@@ -153,7 +153,7 @@ void
 served_open(struct served *s, const char *dir, size_t n)
 {
 	static const struct kmip_rule_text rule = {"bench", "bench", "*", "*"};
-	struct kmip_server_options o = {.tls = wire_tls_options(),
+	struct kmip_server_options o = {.tls = talk_tls_options(),
 	    .listen = "127.0.0.1:0",
 	    .workers = SERVED_WORKERS};
 	char name[32];
@@ -188,28 +188,28 @@ tried(const struct served *s)
 
 /* What is made on first use is not measured. */
 static void
-open_wire(struct served *s, struct wire *w, unsigned connections)
+open_talk(struct served *s, struct talk *w, unsigned connections)
 {
-	wire_open(w, kmip_server_port(s->server), connections);
-	wire_ask(w, 0, 0);
+	talk_open(w, kmip_server_port(s->server), connections);
+	talk_ask(w, 0, 0);
 }
 
 void
-served_open_gets(struct served *s, struct wire *w, unsigned connections)
+served_open_gets(struct served *s, struct talk *w, unsigned connections)
 {
 	char(*uid)[KMS_TAG_TEXT] = calloc(tried(s), sizeof(*uid));
 	size_t i;
 
 	for (i = 0; i < tried(s); i++)
 		kms_tag_text(&s->tags[i], uid[i]);
-	wire_fill_gets(w, uid, tried(s));
+	talk_fill_gets(w, uid, tried(s));
 	free(uid);
-	open_wire(s, w, connections);
+	open_talk(s, w, connections);
 }
 
 /* Names as bench_fill gives them: the first eight bytes of the salt. */
 void
-served_open_locates(struct served *s, struct wire *w, unsigned connections)
+served_open_locates(struct served *s, struct talk *w, unsigned connections)
 {
 	char(*name)[WIRE_NAME] = calloc(tried(s), sizeof(*name));
 	size_t i;
@@ -217,21 +217,21 @@ served_open_locates(struct served *s, struct wire *w, unsigned connections)
 	for (i = 0; i < tried(s); i++)
 		(void)snprintf(name[i], sizeof(name[i]), "%016llx",
 		    (unsigned long long)kms_get64(s->tags[i].b + 8));
-	wire_fill_locates(w, name, tried(s));
+	talk_fill_locates(w, name, tried(s));
 	free(name);
-	open_wire(s, w, connections);
+	open_talk(s, w, connections);
 }
 
 double
 served_rate(struct served *s,
-    void (*open)(struct served *, struct wire *, unsigned),
+    void (*open)(struct served *, struct talk *, unsigned),
     unsigned connections)
 {
-	struct wire w = {.request = NULL};
+	struct talk w = {.request = NULL};
 	double v;
 
 	open(s, &w, connections);
-	v = wire_median_rate(wire_ask, &w, connections);
-	wire_close(&w, connections);
+	v = talk_median_rate(talk_ask, &w, connections);
+	talk_close(&w, connections);
 	return v;
 }

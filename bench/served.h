@@ -3,7 +3,7 @@
 #ifndef BENCH_SERVED_H
 #define BENCH_SERVED_H
 
-#include "bench/wire.h"
+#include "bench/talk.h"
 
 #define SERVED_WORKERS 16u
 #define SERVED_TRIED 4096u /* keys that the requests go round */
@@ -24,11 +24,11 @@ void served_open(struct served *, const char *dir, size_t n);
 void served_end(struct served *);
 
 /* Connections, and requests that go round the keys: Get by identifier, Locate
- * by name. wire_close ends them. */
-void served_open_gets(struct served *, struct wire *, unsigned connections);
-void served_open_locates(struct served *, struct wire *, unsigned connections);
+ * by name. talk_close ends them. */
+void served_open_gets(struct served *, struct talk *, unsigned connections);
+void served_open_locates(struct served *, struct talk *, unsigned connections);
 /* Either, requests a second: the median of five seconds. */
 double served_rate(struct served *,
-    void (*open)(struct served *, struct wire *, unsigned), unsigned);
+    void (*open)(struct served *, struct talk *, unsigned), unsigned);
 
 #endif

@@ -1,7 +1,7 @@
 /* What the benches of the key service share: clients over TLS, many at once,
  * and the requests they send. Whatever fails ends the program. */
-#ifndef BENCH_WIRE_H
-#define BENCH_WIRE_H
+#ifndef BENCH_TALK_H
+#define BENCH_TALK_H
 
 #include "bench/common.h"
 #include "kms/kmip/server.h"
@@ -11,17 +11,17 @@
 
 /* bench.pem and bench.key in DIR: one certificate for all, its own
  * authority. */
-void wire_make_cert(const char *dir);
-struct kmip_tls_options wire_tls_options(void);
+void talk_make_cert(const char *dir);
+struct kmip_tls_options talk_tls_options(void);
 
 /* Calls a second, by n threads at once for a second; me is 0 to n - 1. */
-double wire_rate(void (*work)(void *, unsigned me, unsigned turn), void *ctx,
+double talk_rate(void (*work)(void *, unsigned me, unsigned turn), void *ctx,
     unsigned n);
 /* The median of five. */
-double wire_median_rate(void (*work)(void *, unsigned, unsigned), void *ctx,
+double talk_median_rate(void (*work)(void *, unsigned, unsigned), void *ctx,
     unsigned n);
 
-struct wire {
+struct talk {
 	struct kmip_tls *tls;
 	int fd[WIRE_MAX];
 	struct kmip_link *link[WIRE_MAX];
@@ -32,20 +32,20 @@ struct wire {
 };
 
 /* The requests before or after it; close frees them, if many. */
-void wire_open(struct wire *, unsigned port, unsigned n);
-void wire_close(struct wire *, unsigned n);
-/* One request and its whole answer, to be called by wire_rate. A refusal ends
+void talk_open(struct talk *, unsigned port, unsigned n);
+void talk_close(struct talk *, unsigned n);
+/* One request and its whole answer, to be called by talk_rate. A refusal ends
  * the program, so that none counts for speed. */
-void wire_ask(void *wire, unsigned me, unsigned turn);
+void talk_ask(void *wire, unsigned me, unsigned turn);
 /* The same for one request of any kind; the answer's bytes. */
-size_t wire_exchange(struct wire *, unsigned me, const void *request,
+size_t talk_exchange(struct talk *, unsigned me, const void *request,
     size_t len, uint8_t *out, size_t cap);
 
 /* A message of one item, KMIP 1.2. */
-size_t wire_put_request(uint8_t *out, size_t cap, uint32_t op,
+size_t talk_put_request(uint8_t *out, size_t cap, uint32_t op,
     const struct kms_wr *payload);
 /* n requests: Get by identifier; Locate by name, all names of one length. */
-void wire_fill_gets(struct wire *, char (*uid)[KMS_TAG_TEXT], size_t n);
-void wire_fill_locates(struct wire *, char (*name)[WIRE_NAME], size_t n);
+void talk_fill_gets(struct talk *, char (*uid)[KMS_TAG_TEXT], size_t n);
+void talk_fill_locates(struct talk *, char (*name)[WIRE_NAME], size_t n);
 
 #endif

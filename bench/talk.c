@@ -1,4 +1,4 @@
-#include "bench/wire.h"
+#include "bench/talk.h"
 
 #include <arpa/inet.h>
 #include <pthread.h>
@@ -35,7 +35,7 @@ add_ext(X509 *cert, int nid, const char *value)
 }
 
 void
-wire_make_cert(const char *dir)
+talk_make_cert(const char *dir)
 {
 	EVP_PKEY *key = EVP_EC_gen("P-256");
 	X509 *cert = X509_new();
@@ -68,7 +68,7 @@ wire_make_cert(const char *dir)
 }
 
 struct kmip_tls_options
-wire_tls_options(void)
+talk_tls_options(void)
 {
 	return (struct kmip_tls_options){.cert = cert_path,
 	    .key = key_path,
@@ -105,7 +105,7 @@ toil(void *arg)
 
 /* Calls a second, by so many at once. */
 double
-wire_rate(void (*work)(void *, unsigned, unsigned), void *ctx, unsigned n)
+talk_rate(void (*work)(void *, unsigned, unsigned), void *ctx, unsigned n)
 {
 	static struct hand hands[WIRE_MAX];
 	struct crew crew = {.work = work, .ctx = ctx};
@@ -129,23 +129,23 @@ wire_rate(void (*work)(void *, unsigned, unsigned), void *ctx, unsigned n)
 }
 
 double
-wire_median_rate(void (*work)(void *, unsigned, unsigned), void *ctx,
+talk_median_rate(void (*work)(void *, unsigned, unsigned), void *ctx,
     unsigned n)
 {
 	double v[ROUNDS];
 	unsigned i;
 
 	for (i = 0; i < ROUNDS; i++)
-		v[i] = wire_rate(work, ctx, n);
+		v[i] = talk_rate(work, ctx, n);
 	return bench_median(v, ROUNDS);
 }
 
 /* --- clients ------------------------------------------------------------- */
 
 void
-wire_open(struct wire *w, unsigned port, unsigned n)
+talk_open(struct talk *w, unsigned port, unsigned n)
 {
-	const struct kmip_tls_options o = wire_tls_options();
+	const struct kmip_tls_options o = talk_tls_options();
 	struct sockaddr_in a = {.sin_family = AF_INET,
 	    .sin_port = htons((uint16_t)port),
 	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -164,7 +164,7 @@ wire_open(struct wire *w, unsigned port, unsigned n)
 }
 
 void
-wire_close(struct wire *w, unsigned n)
+talk_close(struct talk *w, unsigned n)
 {
 	unsigned i;
 
@@ -191,7 +191,7 @@ read_full(struct kmip_link *link, uint8_t *p, size_t len)
 }
 
 size_t
-wire_exchange(struct wire *w, unsigned me, const void *request, size_t len,
+talk_exchange(struct talk *w, unsigned me, const void *request, size_t len,
     uint8_t *out, size_t cap)
 {
 	static const uint8_t good[16] = {0x42, 0, 0x7f, 5, 0, 0, 0, 4};
@@ -210,22 +210,22 @@ wire_exchange(struct wire *w, unsigned me, const void *request, size_t len,
 }
 
 void
-wire_ask(void *wire, unsigned me, unsigned turn)
+talk_ask(void *wire, unsigned me, unsigned turn)
 {
-	struct wire *w = wire;
+	struct talk *w = wire;
 	const uint8_t *request = w->request;
 	uint8_t out[4096];
 
 	if (w->many != NULL)
 		request = w->many[((size_t)turn * 7919 + me * 104729) %
 		    w->nmany];
-	(void)wire_exchange(w, me, request, w->request_len, out, sizeof(out));
+	(void)talk_exchange(w, me, request, w->request_len, out, sizeof(out));
 }
 
 /* --- requests ------------------------------------------------------------ */
 
 size_t
-wire_put_request(uint8_t *out, size_t cap, uint32_t op,
+talk_put_request(uint8_t *out, size_t cap, uint32_t op,
     const struct kms_wr *payload)
 {
 	static struct kmip_request req;
@@ -245,7 +245,7 @@ wire_put_request(uint8_t *out, size_t cap, uint32_t op,
 }
 
 static void
-fill(struct wire *w, size_t n)
+fill(struct talk *w, size_t n)
 {
 	w->many = calloc(n, sizeof(*w->many));
 	w->nmany = n;
@@ -254,7 +254,7 @@ fill(struct wire *w, size_t n)
 }
 
 void
-wire_fill_gets(struct wire *w, char (*uid)[KMS_TAG_TEXT], size_t n)
+talk_fill_gets(struct talk *w, char (*uid)[KMS_TAG_TEXT], size_t n)
 {
 	struct kms_wr payload;
 	size_t i;
@@ -263,14 +263,14 @@ wire_fill_gets(struct wire *w, char (*uid)[KMS_TAG_TEXT], size_t n)
 	for (i = 0; i < n; i++) {
 		kms_wr_grow(&payload, 256);
 		kmip_ttlv_put_text(&payload, TAG(UNIQUE_IDENTIFIER), uid[i]);
-		w->request_len = wire_put_request(w->many[i],
+		w->request_len = talk_put_request(w->many[i],
 		    sizeof(w->many[i]), KMIP_OP_GET, &payload);
 		kms_wr_free(&payload);
 	}
 }
 
 void
-wire_fill_locates(struct wire *w, char (*name)[WIRE_NAME], size_t n)
+talk_fill_locates(struct talk *w, char (*name)[WIRE_NAME], size_t n)
 {
 	struct kms_wr payload;
 	size_t i;
@@ -280,7 +280,7 @@ wire_fill_locates(struct wire *w, char (*name)[WIRE_NAME], size_t n)
 		kms_wr_grow(&payload, 256);
 		kmip_attr_put_name(&payload, name[i],
 		    KMIP_NAME_UNINTERPRETED_TEXT_STRING);
-		w->request_len = wire_put_request(w->many[i],
+		w->request_len = talk_put_request(w->many[i],
 		    sizeof(w->many[i]), KMIP_OP_LOCATE, &payload);
 		kms_wr_free(&payload);
 	}
