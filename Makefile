@@ -142,6 +142,12 @@ $(O)/test/test-vtape $(O)/test/test-tape: | $(O)/bin/vtaped $(PRELOAD)
 
 unit: $(UNITS:%=$(O)/test/test-%)
 
+# Another compiler's warnings, without its code.
+SYNTAX = $(patsubst %.c,%.syntax,$(shell find kms hsm tape tools tests/lib tests/unit bench -maxdepth 2 -name '*.c' ! -path '*/floor/*'))
+syntax: $(SYNTAX)
+$(SYNTAX): %.syntax: %.c
+	$(Q)$(CC) -I. -D_GNU_SOURCE $(filter-out -MMD -MP,$(CFLAGS_ALL)) -fsyntax-only $<
+
 # A fuzz target for each tests/fuzz/fuzz_X.c. make replay: its corpus and all
 # small changes of it, with any compiler. make fuzz: libFuzzer, FUZZ_TIME
 # seconds each; what it finds new goes to build/fuzz/corpus/X, what fails
@@ -345,7 +351,7 @@ uninstall:
 clean:
 	rm -rf $(O)
 
-.PHONY: all unit bench benches clean quickstart replay fuzz $(FUZZ:%=replay-%) $(FUZZ:%=fuzz-%)
+.PHONY: all unit syntax $(SYNTAX) bench benches clean quickstart replay fuzz $(FUZZ:%=replay-%) $(FUZZ:%=fuzz-%)
 .PHONY: deps check check-plain check-asan check-tsan check-valgrind tested
 .PHONY: cover house lint format-check install uninstall
 .DELETE_ON_ERROR:

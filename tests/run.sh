@@ -1,8 +1,8 @@
 #!/bin/bash
 # run.sh BUILD...: runs every test against each build (build, build/asan): the
 # unit programs and fuzz replays in BUILD/test and the scripts in tests/cli,
-# JOBS (2) at a time, each in a temporary directory of its own. One line each,
-# then
+# JOBS at a time (one more than there are processors: some wait for others),
+# each in a temporary directory of its own. One line each, then
 #
 #   N passed, N failed, N skipped
 #
@@ -19,7 +19,7 @@
 # that one of them may take.
 set -u
 cd "$(dirname "$0")/.." || exit 1
-jobs=${JOBS:-2}
+jobs=${JOBS:-$(($(nproc) + 1))}
 limit=${TEST_TIMEOUT:-600}
 
 # One test: run.sh --one TOP KIND BUILD NAME. Appends "passed failed skipped"

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Root acts as the store's owner and leaves nothing of its own behind; anybody
 # else is refused, and told whose store it is.
+# run.sh: plain build only; others run this code under the sanitizers.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 export ASAN_OPTIONS=detect_leaks=0 # it cannot look into who changed users

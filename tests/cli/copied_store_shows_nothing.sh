@@ -1,5 +1,6 @@
 #!/bin/bash
 # A copied store or log without the token shows no name, no tag, no text.
+# run.sh: plain build only; others run this code under the sanitizers.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 

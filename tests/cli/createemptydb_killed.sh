@@ -2,6 +2,7 @@
 # -createemptydb killed at any moment and run again: one store, exactly two
 # keys in the token, both working, nothing half-made of ours left. The kills
 # are spread over all its system calls that change something.
+# run.sh: plain build only; others run this code under the sanitizers.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 export ASAN_OPTIONS=detect_leaks=0 # strace is in the place of LeakSanitizer

@@ -1,6 +1,7 @@
 #!/bin/bash
 # A key of somebody else's server, whose names are UUIDs: the tape bears the
 # UUID's 16 bytes, and reading turns them back. The host has no token.
+# run.sh: plain build only; others run this code under the sanitizers.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/cli/lib_service.sh

@@ -1,6 +1,7 @@
 #!/bin/bash
 # doc/EVENTS.md names every event that the code can write, and no other; what
 # an operation does is one line to syslog, with the event's name.
+# run.sh: plain build only; others run this code under the sanitizers.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 export ASAN_OPTIONS=detect_leaks=0 # strace is in the place of LeakSanitizer

@@ -2,6 +2,7 @@
 # A disk that is full, or takes back its word at a sync, at each of the system
 # calls on the store, its log and a backup in turn: status 1, one line that is
 # true, and no key leaves that is not on record. strace is the disk.
+# run.sh: plain build only; others run this code under the sanitizers.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 export ASAN_OPTIONS=detect_leaks=0 # strace is in the place of LeakSanitizer

@@ -1,6 +1,7 @@
 #!/bin/bash
 # A store that an earlier version made is opened on a new token from its
 # phrases; each key is the one it was: it reads what was written with it then.
+# run.sh: plain build only; others run this code under the sanitizers.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 golden=$top/tests/golden

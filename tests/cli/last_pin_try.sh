@@ -1,5 +1,6 @@
 #!/bin/bash
 # The token says that one more wrong PIN locks it: no login is tried.
+# run.sh: plain build only; others run this code under the sanitizers.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 

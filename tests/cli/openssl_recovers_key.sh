@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A data key comes back from its phrase and its tag with the openssl command
 # alone, by the commands of doc/FORMATS.md, and opens what the drive wrote.
+# run.sh: plain build only; others run this code under the sanitizers.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -2,6 +2,7 @@
 # An older store put back is noticed, with the number of changes that would
 # be lost, and refused until somebody accepts it; then the newer one is the
 # foreign one.
+# run.sh: plain build only; others run this code under the sanitizers.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 

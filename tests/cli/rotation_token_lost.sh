@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The token is lost in the middle of a rotation: a backup made then lies under
 # two keys of one role, and both come back from their phrases.
+# run.sh: plain build only; others run this code under the sanitizers.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 export ASAN_OPTIONS=detect_leaks=0 # LeakSanitizer finds what a kill leaves

@@ -1,6 +1,7 @@
 #!/bin/bash
 # What systemd and the service say to each other: a socket handed over, ready,
 # watchdog, reloading, stopping.
+# run.sh: plain build only; others run this code under the sanitizers.
 # shellcheck disable=SC2119
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"

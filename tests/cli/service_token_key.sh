@@ -1,6 +1,7 @@
 #!/bin/bash
 # The server's own TLS key lives in the token and is never a file; a new one
 # is taken by SIGHUP, and it goes on after the token was away.
+# run.sh: plain build only; others run this code under the sanitizers.
 # shellcheck disable=SC2119
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"

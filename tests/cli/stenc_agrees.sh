@@ -2,6 +2,7 @@
 # After each load and clear of ours, Debian's stenc says of the drive what
 # -status says; after each of stenc's, -status says what stenc did. The same
 # of what sg_inq, sg_raw and mt see. Skipped without stenc, or not as root.
+# run.sh: plain build only; others run this code under the sanitizers.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -2,6 +2,7 @@
 # A virtual drive killed at any moment while a tape is written: everything up
 # to the last filemark that was acknowledged is there, and can be written on.
 # The kills are spread over all its system calls on the cartridge.
+# run.sh: plain build only; others run this code under the sanitizers.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 export ASAN_OPTIONS=detect_leaks=0 # strace is in the place of LeakSanitizer

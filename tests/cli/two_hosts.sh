@@ -2,6 +2,7 @@
 # All files restored on another host that has the same token: service goes on.
 # Of two hosts that both change, the second is refused and told by whom; an
 # old copy put back is refused until somebody accepts it.
+# run.sh: plain build only; others run this code under the sanitizers.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -1,6 +1,7 @@
 #!/bin/bash
 # Two processes change the store at once: each change is done, or its writer is
 # told that the store is busy; never two active keys in a tape group.
+# run.sh: plain build only; others run this code under the sanitizers.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 
