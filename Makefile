@@ -146,7 +146,7 @@ unit: $(UNITS:%=$(O)/test/test-%)
 SYNTAX = $(patsubst %.c,%.syntax,$(shell find kms hsm tape tools tests/lib tests/unit bench -maxdepth 2 -name '*.c' ! -path '*/floor/*'))
 syntax: $(SYNTAX)
 $(SYNTAX): %.syntax: %.c
-	$(Q)$(CC) -I. -D_GNU_SOURCE $(filter-out -MMD -MP,$(CFLAGS_ALL)) -fsyntax-only $<
+	$(Q)$(CC) -I. -D_GNU_SOURCE $(CFLAGS_ALL) -U_FORTIFY_SOURCE -fsyntax-only $<
 
 # A fuzz target for each tests/fuzz/fuzz_X.c. make replay: its corpus and all
 # small changes of it, with any compiler. make fuzz: libFuzzer, FUZZ_TIME
