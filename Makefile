@@ -2,7 +2,7 @@
 #
 #   make deps        install the Debian packages below (root or sudo)
 #   make             programs in build/bin, preload library in build/lib
-#   make check       every test, plain and under ASan+UBSan
+#   make check       every test; all but repeats again under ASan+UBSan
 #   make install     programs, man pages, examples (DESTDIR, prefix); uninstall
 #   make quickstart  from an empty token to an encrypted tape and back
 #   make house lint  what CI asks of the code besides (make deps LINT=1)
