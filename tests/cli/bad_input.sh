@@ -1,6 +1,7 @@
 #!/bin/bash
 # Everything a person can get wrong: one clear line, the documented status,
 # and neither store nor token changed.
+# run.sh: plain build only; unit tests run this code under the sanitizers.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 

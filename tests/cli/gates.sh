@@ -1,6 +1,7 @@
 #!/bin/bash
 # What nothing could bring back is not written with; what a tape may need is
 # not deleted; and what was done in spite of that is told for ever.
+# run.sh: plain build only; unit tests run this code under the sanitizers.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 

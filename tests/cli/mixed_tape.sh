@@ -2,6 +2,7 @@
 # An archive whose blocks were written under three keys is restored by one
 # -run -read; so are tapes changed in mid-job. A key that cannot be had ends
 # the job with its reason, and the drive without a key.
+# run.sh: plain build only; unit tests run this code under the sanitizers.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -3,6 +3,7 @@
 # the same keys under the new one; other processes are served meanwhile; the
 # old key leaves the token only by -retiremaster behind a backup; and no data
 # key is shown to the host.
+# run.sh: plain build only; unit tests run this code under the sanitizers.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 export ASAN_OPTIONS=detect_leaks=0 # LeakSanitizer finds what a kill leaves

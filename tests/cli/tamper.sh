@@ -2,6 +2,7 @@
 # Any byte of the store or its log changed: a command answers exactly as
 # before or refuses, never anything else. A stride here; the unit tests take
 # every byte.
+# run.sh: plain build only; unit tests run this code under the sanitizers.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 
