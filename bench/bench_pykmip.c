@@ -158,7 +158,7 @@ read_uid(const uint8_t *answer, size_t len, char uid[KMS_TAG_TEXT])
 }
 
 static void
-create_all(struct other *o, char (*uid)[KMS_TAG_TEXT], char (*name)[WIRE_NAME],
+create_all(struct other *o, char (*uid)[KMS_TAG_TEXT], char (*name)[TALK_NAME],
     size_t n)
 {
 	struct talk w = {.request = NULL};
@@ -180,7 +180,7 @@ create_all(struct other *o, char (*uid)[KMS_TAG_TEXT], char (*name)[WIRE_NAME],
 
 /* A few, one by one. */
 static double
-slow_locates(unsigned port, char (*name)[WIRE_NAME], size_t n)
+slow_locates(unsigned port, char (*name)[TALK_NAME], size_t n)
 {
 	double spent[LOCATES], start;
 	struct talk w = {.request = NULL};
@@ -202,7 +202,7 @@ static void
 measure_other(const char *dir, size_t n, struct figures *out)
 {
 	char(*uid)[KMS_TAG_TEXT] = calloc(n, sizeof(*uid));
-	char(*name)[WIRE_NAME] = calloc(n, sizeof(*name));
+	char(*name)[TALK_NAME] = calloc(n, sizeof(*name));
 	size_t some = n < SERVED_TRIED ? n : SERVED_TRIED, i;
 	struct other o = {.pid = 0};
 	double start = bench_now();

@@ -211,7 +211,7 @@ served_open_gets(struct served *s, struct talk *w, unsigned connections)
 void
 served_open_locates(struct served *s, struct talk *w, unsigned connections)
 {
-	char(*name)[WIRE_NAME] = calloc(tried(s), sizeof(*name));
+	char(*name)[TALK_NAME] = calloc(tried(s), sizeof(*name));
 	size_t i;
 
 	for (i = 0; i < tried(s); i++)

@@ -270,7 +270,7 @@ talk_fill_gets(struct talk *w, char (*uid)[KMS_TAG_TEXT], size_t n)
 }
 
 void
-talk_fill_locates(struct talk *w, char (*name)[WIRE_NAME], size_t n)
+talk_fill_locates(struct talk *w, char (*name)[TALK_NAME], size_t n)
 {
 	struct kms_wr payload;
 	size_t i;

@@ -7,7 +7,7 @@
 #include "kms/kmip/server.h"
 
 #define WIRE_MAX 64u  /* connections */
-#define WIRE_NAME 32u /* bytes of a name, at most */
+#define TALK_NAME 32u /* bytes of a name, at most */
 
 /* bench.pem and bench.key in DIR: one certificate for all, its own
  * authority. */
@@ -46,6 +46,6 @@ size_t talk_put_request(uint8_t *out, size_t cap, uint32_t op,
     const struct kms_wr *payload);
 /* n requests: Get by identifier; Locate by name, all names of one length. */
 void talk_fill_gets(struct talk *, char (*uid)[KMS_TAG_TEXT], size_t n);
-void talk_fill_locates(struct talk *, char (*name)[WIRE_NAME], size_t n);
+void talk_fill_locates(struct talk *, char (*name)[TALK_NAME], size_t n);
 
 #endif

@@ -167,6 +167,19 @@ proof_of_calm(const struct tape_drive *d)
 	return 0;
 }
 
+/* What the drive has now: a later look is compared with it. */
+static void
+found_loaded(const struct tape_status *now, struct tape_loaded *out)
+{
+	*out = (struct tape_loaded){
+	    .enc = now->enc,
+	    .dec = now->dec,
+	    .kic = now->kic,
+	    .kad = now->kad,
+	    .algorithm = now->algorithm,
+	};
+}
+
 static int
 proof(struct tape_drive *d, const struct tape_load *l,
     const struct drive_plan *p, const struct tape_sde *sde,
@@ -186,17 +199,11 @@ proof(struct tape_drive *d, const struct tape_load *l,
 		err = proof_of_calm(d);
 	if (err)
 		return err;
-	*out = (struct tape_loaded){
-	    .enc = now.enc,
-	    .dec = now.dec,
-	    .kic = now.kic,
-	    .kad = now.kad,
-	    .algorithm = now.algorithm,
-	    .ceem = sde->ceem,
-	    .ckod = sde->ckod,
-	    .keep = l->keep_on_unload,
-	    .by_block = by_block,
-	};
+	found_loaded(&now, out);
+	out->ceem = sde->ceem;
+	out->ckod = sde->ckod;
+	out->keep = l->keep_on_unload;
+	out->by_block = by_block;
 	return 0;
 }
 
@@ -370,14 +377,7 @@ tape_drive_bare(struct tape_drive *d, struct tape_loaded *out)
 		err = tape_drive_status(d, &now);
 	if (err)
 		return err;
-	/* Nothing is lost when the tape leaves. */
-	*out = (struct tape_loaded){
-	    .enc = now.enc,
-	    .dec = now.dec,
-	    .kic = now.kic,
-	    .kad = now.kad,
-	    .algorithm = now.algorithm,
-	    .keep = true,
-	};
+	found_loaded(&now, out);
+	out->keep = true; /* nothing is lost when the tape leaves */
 	return 0;
 }

@@ -30,12 +30,8 @@ cmd_key_show(const struct cli *cli, const struct kms_key_view *view, bool held)
 	return r;
 }
 
-/*
- * Is the group there, may it take this name, and has it a phrase? Asked
- * before the slow work, and again by the transaction that adds the key.
- */
-static int
-check_group(struct open *at, const char *group, bool *has_phrase)
+int
+cmd_key_check_group(struct open *at, const char *group, bool *has_phrase)
 {
 	struct kms_group_view view;
 	struct kms_tx *tx = NULL;
@@ -45,7 +41,8 @@ check_group(struct open *at, const char *group, bool *has_phrase)
 	if (r == 0)
 		r = kms_group_view(tx, group, &view);
 	kms_tx_abort(&tx);
-	*has_phrase = r == 0 && view.has_phrase;
+	if (has_phrase != NULL)
+		*has_phrase = r == 0 && view.has_phrase;
 	return r;
 }
 
@@ -55,7 +52,7 @@ make_material(struct open *at, const char *group,
     const struct kms_secret *phrase, struct kms_material *m)
 {
 	bool has_phrase;
-	int r = check_group(at, group, &has_phrase);
+	int r = cmd_key_check_group(at, group, &has_phrase);
 
 	if (r != 0)
 		return r;
@@ -66,10 +63,8 @@ make_material(struct open *at, const char *group,
 	return kms_material_random(at->store, m);
 }
 
-/* Adds the record and shows it once it is durable. A key that is held already
- * is shown as it is held, and nothing is changed. */
-static int
-add(struct open *at, const struct kms_key_new *key)
+int
+cmd_key_add(struct open *at, const struct kms_key_new *key)
 {
 	struct kms_key_view view;
 	struct kms_tx *tx = NULL;
@@ -120,7 +115,7 @@ cmd_key_create(struct cli *cli)
 		r = make_material(&at, key.group, phrase, &material);
 	kms_secret_free(&phrase);
 	if (r == 0)
-		r = add(&at, &key);
+		r = cmd_key_add(&at, &key);
 	open_close(&at);
 	return r;
 }
@@ -141,7 +136,6 @@ recover_one(struct cli *cli)
 	struct kms_secret *phrase = NULL;
 	struct open at = {.cli = cli};
 	struct kms_tag tag;
-	bool has_phrase;
 	int r;
 
 	if (!cli_has(cli, "tag"))
@@ -159,12 +153,12 @@ recover_one(struct cli *cli)
 	if (r == 0)
 		r = open_rest(&at);
 	if (r == 0)
-		r = check_group(&at, key.group, &has_phrase);
+		r = cmd_key_check_group(&at, key.group, NULL);
 	if (r == 0)
 		r = kms_material_recover(at.store, phrase, &tag, &material);
 	kms_secret_free(&phrase);
 	if (r == 0)
-		r = add(&at, &key);
+		r = cmd_key_add(&at, &key);
 	open_close(&at);
 	return r;
 }

@@ -198,44 +198,6 @@ choose_tag(const struct cli *cli, struct kms_tag *tag)
 	return r;
 }
 
-static int
-check_group(struct open *at, const char *group)
-{
-	struct kms_tx *tx = NULL;
-	uint64_t id;
-	int r;
-
-	r = kms_tx_begin(at->store, &at->actor, KMS_READ, &tx);
-	if (r == 0)
-		r = kms_group_id(tx, group, &id);
-	kms_tx_abort(&tx);
-	return r;
-}
-
-/* Slow: the token, with no transaction open. */
-static int
-add_foreign(struct open *at, const struct kms_key_new *new,
-    const struct kms_secret *key, const struct kms_tag *tag,
-    struct kms_material *material)
-{
-	struct kms_key_view view;
-	struct kms_tx *tx = NULL;
-	bool held = false;
-	int r;
-
-	r = check_group(at, new->group);
-	if (r == 0)
-		r = kms_material_import(at->store, key, tag, material);
-	if (r == 0)
-		r = kms_tx_begin(at->store, &at->actor, KMS_WRITE, &tx);
-	if (r == 0)
-		r = kms_key_add(tx, new, &view, &held);
-	if (r == 0 && !held)
-		r = kms_tx_commit(&tx);
-	kms_tx_abort(&tx);
-	return r == 0 ? cmd_key_show(at->cli, &view, held) : r;
-}
-
 int
 cmd_transfer_import_key(struct cli *cli)
 {
@@ -265,8 +227,12 @@ cmd_transfer_import_key(struct cli *cli)
 	if (r == 0)
 		r = open_rest(&at);
 	if (r == 0)
-		r = add_foreign(&at, &new, key, &tag, &material);
+		r = cmd_key_check_group(&at, new.group, NULL);
+	if (r == 0)
+		r = kms_material_import(at.store, key, &tag, &material);
 	kms_secret_free(&key);
+	if (r == 0)
+		r = cmd_key_add(&at, &new);
 	open_close(&at);
 	return r;
 }
@@ -296,7 +262,7 @@ cmd_transfer_recover(struct cli *cli)
 	if (r == 0)
 		r = open_all(&at, cli);
 	if (r == 0)
-		r = check_group(&at, options.group);
+		r = cmd_key_check_group(&at, options.group, NULL);
 	if (r == 0)
 		r = open_say_owner(&at,
 		    kms_transfer_recover(at.store, &at.actor, &options, &view,

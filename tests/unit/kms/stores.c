@@ -8,6 +8,8 @@
 
 #include <sqlite3.h>
 
+#include "kms/logbook.h"
+
 void
 ok(int r)
 {
@@ -50,6 +52,21 @@ stores_create(struct stores *t)
 	const struct kms_setup_master kpk = {.id = "KPK 1"};
 
 	return kms_setup_create(&t->options, &t->actor, &hmk, &kpk);
+}
+
+void
+stores_create_of_phrases(struct stores *t)
+{
+	struct kms_secret *a, *b;
+	struct kms_setup_master hmk = {.id = "HMK 1"}, kpk = {.id = "KPK 1"};
+
+	a = secret_of(HMK_PHRASE);
+	b = secret_of(KPK_PHRASE);
+	hmk.phrase = a;
+	kpk.phrase = b;
+	ok(kms_setup_create(&t->options, &t->actor, &hmk, &kpk));
+	kms_secret_free(&a);
+	kms_secret_free(&b);
 }
 
 void
@@ -196,4 +213,24 @@ release_bytes(struct stores *t, const struct kms_tag *tag, enum kms_use use,
 	ck_assert_uint_eq(kms_secret_len(key), 32);
 	memcpy(out, kms_secret_bytes(key), 32);
 	kms_secret_free(&key);
+}
+
+static int
+see_release(void *arg, const struct kms_release_entry *e)
+{
+	struct released *seen = arg;
+
+	seen->n++;
+	seen->last = *e;
+	return 0;
+}
+
+void
+released(struct stores *t, struct released *seen)
+{
+	struct kms_release_log *log;
+
+	memset(seen, 0, sizeof(*seen));
+	ok(kms_logbook_get(t->store, &log));
+	ok(kms_release_log_scan(log, see_release, seen, NULL));
 }

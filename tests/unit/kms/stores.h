@@ -50,6 +50,10 @@ void stores_end(struct stores *);
 
 /* Both born in the token, "HMK 1" and "KPK 1". */
 int stores_create(struct stores *);
+/* The same of these two phrases. */
+#define HMK_PHRASE "a phrase for the first"
+#define KPK_PHRASE "a phrase for the second"
+void stores_create_of_phrases(struct stores *);
 void stores_open(struct stores *);
 /* Opens and expects this error. */
 void stores_refused(struct stores *, int code);
@@ -84,5 +88,12 @@ void put_back(const char *path, const struct saved *, bool in_place);
 /* The released key's bytes, for comparison. */
 void release_bytes(struct stores *, const struct kms_tag *, enum kms_use,
     uint8_t out[32]);
+
+/* How many releases the log holds, and the last of them. */
+struct released {
+	size_t n;
+	struct kms_release_entry last;
+};
+void released(struct stores *, struct released *);
 
 #endif

@@ -16,17 +16,8 @@ static const struct kms_purpose to_write = {.use = KMS_USE_WRITE};
 static void
 begin(struct stores *t)
 {
-	struct kms_secret *a, *b;
-	struct kms_setup_master hmk = {.id = "HMK 1"}, kpk = {.id = "KPK 1"};
-
 	stores_begin(t, false);
-	a = secret_of("a phrase for the first");
-	b = secret_of("a phrase for the second");
-	hmk.phrase = a;
-	kpk.phrase = b;
-	ok(kms_setup_create(&t->options, &t->actor, &hmk, &kpk));
-	kms_secret_free(&a);
-	kms_secret_free(&b);
+	stores_create_of_phrases(t);
 	ck_assert_int_eq(mkdir(fx_path(t->fx, "b"), 0700), 0);
 	t->options.policy.backup_path = fx_path(t->fx, "b");
 	t->options.policy.backup_same_device = true;

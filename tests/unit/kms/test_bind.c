@@ -12,25 +12,13 @@
 #include "kms/verify.h"
 #include "tests/unit/kms/stores.h"
 
-#define HMK_PHRASE "a phrase for the first"
-#define KPK_PHRASE "a phrase for the second"
-
 static struct kms_setup_bound bound;
 
 static void
 begin(struct stores *t, struct kms_tag *tag, uint8_t key[32])
 {
-	struct kms_secret *a, *b;
-	struct kms_setup_master hmk = {.id = "HMK 1"}, kpk = {.id = "KPK 1"};
-
 	stores_begin(t, false);
-	a = secret_of(HMK_PHRASE);
-	b = secret_of(KPK_PHRASE);
-	hmk.phrase = a;
-	kpk.phrase = b;
-	ok(kms_setup_create(&t->options, &t->actor, &hmk, &kpk));
-	kms_secret_free(&a);
-	kms_secret_free(&b);
+	stores_create_of_phrases(t);
 	stores_open(t);
 	add_group(t, "ENCR_a");
 	add_key(t, "ENCR_a", "k", KMS_ACTIVE, tag);

@@ -168,46 +168,21 @@ START_TEST(a_key_that_would_be_lost_does_not_encrypt)
 }
 END_TEST
 
-struct seen {
-	size_t n;
-	struct kms_release_entry last;
-};
-
-static int
-see(void *arg, const struct kms_release_entry *e)
-{
-	struct seen *seen = arg;
-
-	seen->n++;
-	seen->last = *e;
-	return 0;
-}
-
-static void
-scan(struct stores *t, struct seen *seen)
-{
-	struct kms_release_log *log;
-
-	memset(seen, 0, sizeof(*seen));
-	ok(kms_logbook_get(t->store, &log));
-	ok(kms_release_log_scan(log, see, seen, NULL));
-}
-
 START_TEST(each_use_is_recorded_and_no_refusal_is)
 {
 	struct kms_crypt c;
 	struct kms_tag tag;
 	struct stores t;
-	struct seen seen;
+	struct released seen;
 
 	with_key(&t, &tag);
 	ok(encrypt(&t, &tag, &c));
-	scan(&t, &seen);
+	released(&t, &seen);
 	ck_assert_uint_eq(seen.n, 1);
 	ck_assert(kms_tag_equal(&seen.last.tag, &tag));
 	ck_assert_str_eq(kms_use_name(seen.last.use), "encrypt");
 	ok(decrypt(&t, &tag, &c));
-	scan(&t, &seen);
+	released(&t, &seen);
 	ck_assert_uint_eq(seen.n, 2);
 	ck_assert_str_eq(kms_use_name(seen.last.use), "decrypt");
 	ok(kms_secret_truncate(c.out, 16));
@@ -216,7 +191,7 @@ START_TEST(each_use_is_recorded_and_no_refusal_is)
 	soft_sealer_control(t.sealer)->away = true;
 	fails(encrypt(&t, &tag, &c), KMS_ERR_TOKEN, NULL);
 	soft_sealer_control(t.sealer)->away = false;
-	scan(&t, &seen);
+	released(&t, &seen);
 	ck_assert_uint_eq(seen.n, 2);
 	stores_end(&t);
 }

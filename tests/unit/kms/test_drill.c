@@ -4,23 +4,11 @@
 #include "kms/drill.h"
 #include "tests/unit/kms/stores.h"
 
-#define HMK_PHRASE "a phrase for the first"
-#define KPK_PHRASE "a phrase for the second"
-
 static void
 begin(struct stores *t)
 {
-	struct kms_secret *a, *b;
-	struct kms_setup_master hmk = {.id = "HMK 1"}, kpk = {.id = "KPK 1"};
-
 	stores_begin(t, false);
-	a = secret_of(HMK_PHRASE);
-	b = secret_of(KPK_PHRASE);
-	hmk.phrase = a;
-	kpk.phrase = b;
-	ok(kms_setup_create(&t->options, &t->actor, &hmk, &kpk));
-	kms_secret_free(&a);
-	kms_secret_free(&b);
+	stores_create_of_phrases(t);
 	stores_open(t);
 }
 

@@ -183,24 +183,18 @@ END_TEST
 
 START_TEST(needs_token_is_false_where_both_masters_have_phrases)
 {
-	struct kms_secret *a = secret_of("phrase of the HMK");
-	struct kms_secret *b = secret_of("phrase of the KPK");
-	const struct kms_setup_master hmk = {.id = "h", .phrase = a};
-	const struct kms_setup_master kpk = {.id = "k", .phrase = b};
 	struct kms_material m;
 	struct kms_key_view view;
 	struct stores t;
 
 	stores_begin(&t, false);
-	ok(kms_setup_create(&t.options, &t.actor, &hmk, &kpk));
+	stores_create_of_phrases(&t);
 	stores_open(&t);
 	add_group(&t, "ENCR_a");
 	ok(kms_material_random(t.store, &m));
 	ok(add_raw(&t, "k", &m, KMS_PRELIVE, &view));
 	ck_assert_int_eq(view.gate.recoverable, KMS_RECOVERABLE_NONE);
 	ck_assert(!view.gate.needs_token);
-	kms_secret_free(&a);
-	kms_secret_free(&b);
 	stores_end(&t);
 }
 END_TEST

@@ -154,31 +154,6 @@ END_TEST
 
 /* --- recorded --------------------------------------------------------- */
 
-struct seen {
-	size_t n;
-	struct kms_release_entry last;
-};
-
-static int
-see(void *arg, const struct kms_release_entry *e)
-{
-	struct seen *seen = arg;
-
-	seen->n++;
-	seen->last = *e;
-	return 0;
-}
-
-static void
-scan(struct stores *t, struct seen *seen)
-{
-	struct kms_release_log *log;
-
-	memset(seen, 0, sizeof(*seen));
-	ok(kms_logbook_get(t->store, &log));
-	ok(kms_release_log_scan(log, see, seen, NULL));
-}
-
 START_TEST(every_release_is_recorded_and_no_refusal_is)
 {
 	const struct kms_purpose purpose = {.use = KMS_USE_WRITE,
@@ -187,12 +162,12 @@ START_TEST(every_release_is_recorded_and_no_refusal_is)
 	struct kms_secret *key;
 	struct kms_tag tag;
 	struct stores t;
-	struct seen seen;
+	struct released seen;
 
 	with_key(&t, &tag);
 	ok(kms_release(t.store, &t.actor, &tag, &purpose, &key));
 	kms_secret_free(&key);
-	scan(&t, &seen);
+	released(&t, &seen);
 	ck_assert_uint_eq(seen.n, 1);
 	ck_assert(kms_tag_equal(&seen.last.tag, &tag));
 	ck_assert_int_eq(seen.last.use, KMS_USE_WRITE);
@@ -205,7 +180,7 @@ START_TEST(every_release_is_recorded_and_no_refusal_is)
 	soft_sealer_control(t.sealer)->away = true;
 	fails(try_release(&t, &tag, KMS_USE_READ), KMS_ERR_TOKEN, NULL);
 	soft_sealer_control(t.sealer)->away = false;
-	scan(&t, &seen);
+	released(&t, &seen);
 	ck_assert_uint_eq(seen.n, 1);
 	stores_end(&t);
 }
@@ -231,7 +206,7 @@ START_TEST(what_cannot_be_recorded_is_not_released)
 {
 	struct kms_tag tag;
 	struct stores t;
-	struct seen seen;
+	struct released seen;
 	int fd, ro;
 
 	with_key(&t, &tag);
@@ -249,7 +224,7 @@ START_TEST(what_cannot_be_recorded_is_not_released)
 	stores_close(&t);
 	stores_open(&t);
 	ok(try_release(&t, &tag, KMS_USE_WRITE));
-	scan(&t, &seen);
+	released(&t, &seen);
 	ck_assert_uint_eq(seen.n, 2);
 	stores_end(&t);
 }
@@ -290,7 +265,7 @@ START_TEST(a_lost_log_is_set_aside_and_a_new_one_begun)
 	struct kms_tag tag;
 	struct saved early;
 	struct stores t;
-	struct seen seen;
+	struct released seen;
 	uint64_t generation;
 
 	with_key(&t, &tag);
@@ -310,7 +285,7 @@ START_TEST(a_lost_log_is_set_aside_and_a_new_one_begun)
 		ck_assert_int_eq(chmod(t.log_path, 0600), 0);
 	stores_open(&t);
 	ok(try_release(&t, &tag, KMS_USE_READ));
-	scan(&t, &seen);
+	released(&t, &seen);
 	ck_assert_uint_eq(seen.n, 1);
 	ck_assert_uint_eq(kms_store_generation(t.store), generation + 1);
 	ck_assert_uint_eq(count_logs(&t), _i == 1 ? 1 : 2);
@@ -326,14 +301,14 @@ START_TEST(a_log_removed_under_a_running_process_is_begun_anew)
 {
 	struct kms_tag tag;
 	struct stores t;
-	struct seen seen;
+	struct released seen;
 
 	with_key(&t, &tag);
 	ok(try_release(&t, &tag, KMS_USE_WRITE));
 	ck_assert_int_eq(remove(t.log_path), 0);
 	ok(try_release(&t, &tag, KMS_USE_WRITE));
 	ck_assert(fx_exists(t.log_path));
-	scan(&t, &seen);
+	released(&t, &seen);
 	ck_assert_uint_eq(seen.n, 1);
 	stores_end(&t);
 }
