@@ -16,8 +16,9 @@ check_backup(struct kms_store *s, const struct kms_header *h)
 		if (at->slot.place == KMS_SLOT_NEXT)
 			return kms_fail(KMS_ERR_STATE,
 			    "a rotation to %s '%s' is under way; finish it "
-			    "first",
-			    kms_role_name(at->slot.role), at->slot.id);
+			    "first, with p11kmsutil -modify%s",
+			    kms_role_name(at->slot.role), at->slot.id,
+			    at->slot.role == KMS_ROLE_HMK ? "hmk" : "kpk");
 		if (at->slot.place != KMS_SLOT_CURRENT)
 			continue;
 		if (at->slot.role == KMS_ROLE_HMK)
