@@ -17,22 +17,16 @@
 #include <openssl/x509v3.h>
 
 #include "kms/base/file.h"
+#include "tools/ca_impl.h"
 
 #define CA_DAYS 3650u
 #define SERIAL_LEN 16u
 #define KEY_FILE_MAX 16384u
 #define HOST_MAX 253u
 #define SAN_MAX 2048u
-#define HOUR 3600L /* before now, for clocks that differ */
 
-struct ca {
-	char dir[CA_PATH_MAX];
-	EVP_PKEY *key;
-	X509 *cert;
-};
-
-static int
-ssl_fail(const char *what)
+int
+ca_ssl_fail(const char *what)
 {
 	const char *reason = ERR_reason_error_string(ERR_peek_last_error());
 
@@ -67,23 +61,34 @@ check_absent(const char *dir, const char *name, const char *suffix)
 	return r;
 }
 
-/* What was put into the BIO as a new file; public: for everybody to read. */
+int
+ca_publish(const char *path)
+{
+	if (chmod(path, 0644) == 0)
+		return 0;
+	return kms_fail(KMS_ERR_IO, "%s: %s", path, strerror(errno));
+}
+
+int
+ca_replace(const char *path, BIO *bio)
+{
+	char *data = NULL;
+	long len = BIO_get_mem_data(bio, &data);
+
+	return kms_file_replace(path, data, (size_t)len);
+}
+
+/* What was put into the BIO as a new file. */
 static int
 write_bio(const struct ca *ca, const char *name, const char *suffix, BIO *bio)
 {
-	bool public = strcmp(suffix, "key") != 0;
-	char path[CA_PATH_MAX], *data = NULL;
-	long len = BIO_get_mem_data(bio, &data);
+	char path[CA_PATH_MAX];
 	int r;
 
 	r = check_absent(ca->dir, name, suffix);
 	if (r == 0)
 		r = ca_path(ca->dir, name, suffix, path);
-	if (r == 0)
-		r = kms_file_replace(path, data, (size_t)len);
-	if (r == 0 && public && chmod(path, 0644) != 0)
-		r = kms_fail(KMS_ERR_IO, "%s: %s", path, strerror(errno));
-	return r;
+	return r != 0 ? r : ca_replace(path, bio);
 }
 
 static int
@@ -95,7 +100,7 @@ write_key(const struct ca *ca, const char *name, EVP_PKEY *key)
 	if (bio == NULL ||
 	    PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL,
 		NULL) != 1)
-		r = ssl_fail("private key");
+		r = ca_ssl_fail("private key");
 	if (r == 0)
 		r = write_bio(ca, name, "key", bio);
 	BIO_free(bio);
@@ -106,12 +111,17 @@ static int
 write_cert(const struct ca *ca, const char *name, X509 *cert)
 {
 	BIO *bio = BIO_new(BIO_s_mem());
+	char path[CA_PATH_MAX];
 	int r = 0;
 
 	if (bio == NULL || PEM_write_bio_X509(bio, cert) != 1)
-		r = ssl_fail("certificate");
+		r = ca_ssl_fail("certificate");
 	if (r == 0)
 		r = write_bio(ca, name, "pem", bio);
+	if (r == 0)
+		r = ca_path(ca->dir, name, "pem", path);
+	if (r == 0)
+		r = ca_publish(path);
 	BIO_free(bio);
 	return r;
 }
@@ -129,7 +139,7 @@ add_ext(X509 *cert, X509 *issuer, int nid, const char *value)
 	ext = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
 	good = ext != NULL && X509_add_ext(cert, ext, -1) == 1;
 	X509_EXTENSION_free(ext);
-	return good ? 0 : ssl_fail("certificate");
+	return good ? 0 : ca_ssl_fail("certificate");
 }
 
 static int
@@ -146,7 +156,7 @@ set_serial(X509 *cert)
 	good = n != NULL &&
 	    BN_to_ASN1_INTEGER(n, X509_get_serialNumber(cert)) != NULL;
 	BN_free(n);
-	return good ? 0 : ssl_fail("serial number");
+	return good ? 0 : ca_ssl_fail("serial number");
 }
 
 /* All but extensions and signature; issuer NULL: its own. */
@@ -160,10 +170,10 @@ new_cert(const char *cn, EVP_PKEY *key, const X509 *issuer, unsigned days,
 
 	*out = cert;
 	if (cert == NULL)
-		return ssl_fail("certificate");
+		return ca_ssl_fail("certificate");
 	subject = X509_get_subject_name(cert);
 	if (X509_set_version(cert, X509_VERSION_3) != 1 ||
-	    X509_gmtime_adj(X509_getm_notBefore(cert), -HOUR) == NULL ||
+	    X509_gmtime_adj(X509_getm_notBefore(cert), -CA_SKEW) == NULL ||
 	    X509_time_adj_ex(X509_getm_notAfter(cert), (int)days, 0, NULL) ==
 		NULL ||
 	    X509_set_pubkey(cert, key) != 1 ||
@@ -171,7 +181,7 @@ new_cert(const char *cn, EVP_PKEY *key, const X509 *issuer, unsigned days,
 		(const unsigned char *)cn, -1, -1, 0) != 1 ||
 	    X509_set_issuer_name(cert,
 		issuer != NULL ? X509_get_subject_name(issuer) : subject) != 1)
-		r = ssl_fail("certificate");
+		r = ca_ssl_fail("certificate");
 	return r != 0 ? r : set_serial(cert);
 }
 
@@ -179,7 +189,7 @@ static int
 new_key(EVP_PKEY **key)
 {
 	*key = EVP_EC_gen("P-256");
-	return *key != NULL ? 0 : ssl_fail("new key");
+	return *key != NULL ? 0 : ca_ssl_fail("new key");
 }
 
 /* --- the authority --------------------------------------------------------- */
@@ -215,35 +225,7 @@ self_sign(struct ca *ca)
 		r = add_ext(ca->cert, ca->cert, NID_subject_key_identifier,
 		    "hash");
 	if (r == 0 && X509_sign(ca->cert, ca->key, EVP_sha256()) <= 0)
-		r = ssl_fail("signature");
-	return r;
-}
-
-/* Names nobody, so that [server] crl can be set from the beginning. */
-static int
-write_crl(const struct ca *ca)
-{
-	X509_CRL *crl = X509_CRL_new();
-	ASN1_TIME *now = X509_gmtime_adj(NULL, -HOUR);
-	ASN1_TIME *end = X509_time_adj_ex(NULL, (int)CA_DAYS, 0, NULL);
-	BIO *bio = BIO_new(BIO_s_mem());
-	int r = 0;
-
-	if (crl == NULL || now == NULL || end == NULL || bio == NULL ||
-	    X509_CRL_set_version(crl, X509_CRL_VERSION_2) != 1 ||
-	    X509_CRL_set_issuer_name(crl, X509_get_subject_name(ca->cert)) !=
-		1 ||
-	    X509_CRL_set1_lastUpdate(crl, now) != 1 ||
-	    X509_CRL_set1_nextUpdate(crl, end) != 1 ||
-	    X509_CRL_sign(crl, ca->key, EVP_sha256()) <= 0 ||
-	    PEM_write_bio_X509_CRL(bio, crl) != 1)
-		r = ssl_fail("CRL");
-	if (r == 0)
-		r = write_bio(ca, "ca", "crl", bio);
-	BIO_free(bio);
-	ASN1_TIME_free(now);
-	ASN1_TIME_free(end);
-	X509_CRL_free(crl);
+		r = ca_ssl_fail("signature");
 	return r;
 }
 
@@ -284,7 +266,7 @@ ca_create(const char *dir, struct ca **out)
 	if (r == 0)
 		r = write_cert(ca, "ca", ca->cert);
 	if (r == 0)
-		r = write_crl(ca);
+		r = ca_crl_create(ca);
 	if (r == 0) {
 		*out = ca;
 		ca = NULL; /* transferred */
@@ -314,29 +296,36 @@ load_key(struct ca *ca)
 			ca->key = PEM_read_bio_PrivateKey(bio, NULL, NULL,
 			    NULL);
 		if (ca->key == NULL)
-			r = ssl_fail(path);
+			r = ca_ssl_fail(path);
 	}
 	BIO_free(bio);
 	kms_secret_free(&pem);
 	return r;
 }
 
+int
+ca_read_cert(const char *path, X509 **cert)
+{
+	BIO *bio = BIO_new_file(path, "r");
+
+	*cert = NULL;
+	if (bio != NULL)
+		*cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+	BIO_free(bio);
+	return *cert != NULL ? 0 : ca_ssl_fail(path);
+}
+
 static int
 load_cert(struct ca *ca)
 {
 	char path[CA_PATH_MAX];
-	BIO *bio = NULL;
 	int r;
 
 	r = ca_path(ca->dir, "ca", "pem", path);
+	if (r == 0)
+		r = ca_read_cert(path, &ca->cert);
 	if (r != 0)
 		return r;
-	bio = BIO_new_file(path, "r");
-	if (bio != NULL)
-		ca->cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-	BIO_free(bio);
-	if (ca->cert == NULL)
-		return ssl_fail(path);
 	if (X509_check_private_key(ca->cert, ca->key) != 1)
 		return kms_fail(KMS_ERR_CONFIG, "%s: not of this ca.key", path);
 	return 0;
@@ -378,8 +367,8 @@ ca_free(struct ca **cp)
 /* --- what it signs --------------------------------------------------------- */
 
 /* A file's name, and nothing that a configuration or a shell reads otherwise. */
-static int
-check_name(const char *name)
+int
+ca_check_name(const char *name)
 {
 	static const char set[] = "abcdefghijklmnopqrstuvwxyz"
 				  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
@@ -440,7 +429,7 @@ int
 ca_check(const struct ca_wanted *want)
 {
 	char san[SAN_MAX];
-	int r = check_name(want->name);
+	int r = ca_check_name(want->name);
 
 	return r == 0 && want->hosts != NULL ? san_of(want->hosts, san) : r;
 }
@@ -487,7 +476,7 @@ ca_issue(struct ca *ca, const struct ca_wanted *want)
 	if (r == 0)
 		r = extend(ca, want, cert);
 	if (r == 0 && X509_sign(cert, ca->key, EVP_sha256()) <= 0)
-		r = ssl_fail("signature");
+		r = ca_ssl_fail("signature");
 	if (r == 0)
 		r = write_key(ca, want->name, key);
 	if (r == 0)

@@ -200,3 +200,76 @@ cmd_ca_client(struct cli *cli)
 	open_close(&at);
 	return r;
 }
+
+/* The CRL is what is asked only where the configuration says so. */
+static void
+advise_revoked(const struct open *at, const char *name, const char *crl)
+{
+	const char *read = at->config != NULL ? at->config->server.tls.crl
+					      : NULL;
+	struct stat a, b;
+
+	printf("\nOn the key server, %s is refused ", name);
+	if (read == NULL)
+		printf("once its configuration says\n"
+		       "    [server]\n"
+		       "    crl = %s\n"
+		       "and the service has read it: systemctl reload p11kms\n",
+		    crl);
+	else if (stat(read, &a) == 0 && stat(crl, &b) == 0 &&
+	    a.st_dev == b.st_dev && a.st_ino == b.st_ino)
+		printf("once the service has read it:\n"
+		       "systemctl reload p11kms\n");
+	else
+		printf("once this CRL is where\n[server] crl says, in %s, and "
+		       "read:\nsystemctl reload p11kms\n",
+		    read);
+}
+
+static int
+show_revoked(const struct cli *cli, const char *crl,
+    const struct ca_revocation *got)
+{
+	struct print *p = NULL;
+	int r;
+
+	r = print_new(print_form(cli), NULL, &p);
+	if (r == 0) {
+		print_text(p, "name", "Client", cli->operand);
+		print_text(p, "serial", "Serial Number", got->serial);
+		print_text(p, "crl", "CRL", crl);
+		print_number(p, "crl_number", "CRL Number", got->number);
+		print_time(p, "next_update", "CRL Expires", got->until);
+		print_bool(p, "changed", "Changed", got->changed);
+		r = print_end(&p);
+	}
+	print_free(&p);
+	return r;
+}
+
+int
+cmd_ca_revoke(struct cli *cli)
+{
+	char dir[CA_PATH_MAX], crl[CA_PATH_MAX];
+	struct open at = {.cli = cli};
+	struct ca_revocation got;
+	struct ca *ca = NULL;
+	int r;
+
+	r = open_memory(&at, cli);
+	if (r == 0)
+		r = directory(&at, cli, dir);
+	if (r == 0)
+		r = ca_path(dir, "ca", "crl", crl);
+	if (r == 0)
+		r = ca_open(dir, &ca);
+	if (r == 0)
+		r = ca_revoke(ca, cli->operand, &got);
+	if (r == 0)
+		r = show_revoked(cli, crl, &got);
+	if (r == 0 && !cli->json)
+		advise_revoked(&at, cli->operand, crl);
+	ca_free(&ca);
+	open_close(&at);
+	return r;
+}

@@ -1,4 +1,4 @@
-/* p11kms -newca and -newclient. */
+/* p11kms -newca, -newclient and -revokeclient. */
 #ifndef TOOLS_CMD_CA_H
 #define TOOLS_CMD_CA_H
 
@@ -6,5 +6,6 @@
 
 int cmd_ca_new(struct cli *);
 int cmd_ca_client(struct cli *);
+int cmd_ca_revoke(struct cli *);
 
 #endif

@@ -136,33 +136,65 @@ read_cert(const char *path, X509 **cert)
 	    path);
 }
 
+/* How it stands with what ends then; next: what to do before. */
 static void
-check_cert(struct doctor *d, const char *name, const char *path)
+say_end(struct doctor *d, const char *name, const char *path,
+    const ASN1_TIME *end, const char *next)
 {
-	X509 *cert = NULL;
-	int r, days = 0, seconds = 0;
+	int days = 0, seconds = 0;
 
-	if (path == NULL)
-		return;
-	r = read_cert(path, &cert);
-	if (r != 0) {
-		doctor_say_error(d, DOCTOR_PROBLEM, name, r);
-		return;
-	}
-	if (ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(cert)) !=
-	    1)
-		doctor_say(d, DOCTOR_PROBLEM, name, "get another certificate",
+	if (end == NULL || ASN1_TIME_diff(&days, &seconds, NULL, end) != 1)
+		doctor_say(d, DOCTOR_PROBLEM, name, next,
 		    "%s: its end cannot be read", path);
 	else if (days < 0 || seconds < 0)
-		doctor_say(d, DOCTOR_PROBLEM, name, "renew it",
+		doctor_say(d, DOCTOR_PROBLEM, name, next,
 		    "%s expired %d days ago", path, -days);
 	else if (days < CERT_DAYS)
-		doctor_say(d, DOCTOR_WARNING, name, "renew it",
+		doctor_say(d, DOCTOR_WARNING, name, next,
 		    "%s expires in %d days", path, days);
 	else
 		doctor_say(d, DOCTOR_OK, name, NULL, "%s is good for %d days",
 		    path, days);
+}
+
+static void
+check_cert(struct doctor *d, const char *name, const char *path)
+{
+	X509 *cert = NULL;
+	int r;
+
+	if (path == NULL)
+		return;
+	r = read_cert(path, &cert);
+	if (r != 0)
+		doctor_say_error(d, DOCTOR_PROBLEM, name, r);
+	else
+		say_end(d, name, path, X509_get0_notAfter(cert), "renew it");
 	X509_free(cert);
+}
+
+/* An expired one is no licence: the service refuses every client then. */
+static void
+check_crl(struct doctor *d, const char *path)
+{
+	BIO *bio = path != NULL ? BIO_new_file(path, "r") : NULL;
+	X509_CRL *crl = NULL;
+
+	if (path == NULL)
+		return;
+	if (bio != NULL)
+		crl = PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL);
+	BIO_free(bio);
+	ERR_clear_error();
+	if (crl == NULL)
+		doctor_say(d, DOCTOR_PROBLEM, "server-crl",
+		    "put the authority's there, or mend crl in [server]",
+		    "%s: no CRL can be read there", path);
+	else
+		say_end(d, "server-crl", path, X509_CRL_get0_nextUpdate(crl),
+		    "get a new one from the authority, then systemctl reload "
+		    "p11kms: once it has expired every client is refused");
+	X509_CRL_free(crl);
 }
 
 void
@@ -176,6 +208,7 @@ doctor_host(struct doctor *d)
 	check_backup_place(d);
 	check_cert(d, "server-cert", c->server.tls.cert);
 	check_cert(d, "server-ca", c->server.tls.ca);
+	check_crl(d, c->server.tls.crl);
 	check_cert(d, "drive-cert", c->drive.tls.cert);
 	check_cert(d, "drive-ca", c->drive.tls.ca);
 }

@@ -50,6 +50,10 @@ static const struct cli_option newclient[] = {
 	CLI_VALUE("days", "N", "how long the certificate counts (730)"),
 	CLI_END
 };
+static const struct cli_option revokeclient[] = {
+	CLI_VALUE("path", "DIR", "where the CA is"),
+	CLI_END
+};
 
 static const struct cli_operation operations[] = {
 	{.name = "createemptydb", .run = cmd_create, .options = createemptydb,
@@ -100,6 +104,10 @@ static const struct cli_operation operations[] = {
 	{.name = "newclient", .run = cmd_ca_client, .options = newclient,
 	 .value = "NAME",
 	 .help = "makes a client's key and certificate",
+	 .json = true},
+	{.name = "revokeclient", .run = cmd_ca_revoke, .options = revokeclient,
+	 .value = "NAME",
+	 .help = "names a client's certificate in the CA's CRL, for ever",
 	 .json = true},
 	{.name = NULL}
 };

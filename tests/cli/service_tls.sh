@@ -1,7 +1,7 @@
 #!/bin/bash
 # Who is let in, seen from openssl's own client: no certificate, a foreign
-# authority's, an expired one, a revoked one, an old TLS; sessions are resumed,
-# and not by whom was revoked. Silent and garbage clients hold nobody up.
+# authority's, an expired one, a revoked one, an old TLS, an expired CRL;
+# sessions are resumed, and not by whom was revoked. Silent and garbage clients hold nobody up.
 # shellcheck disable=SC2119
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -140,8 +140,12 @@ done
 answered "${media01[@]}" || fail "held up"
 
 echo "# revoked: by CRL and SIGHUP, also on the session it has"
-ca -revoke "$tls/media02.pem"
-ca -gencrl -out "$tls/ca.crl"
+want 0 p11kms -revokeclient media02 -path "$tls" -json
+same "$(field changed) $(field name) $(field crl)" \
+	"true media02 $tls/ca.crl"
+number=$(field crl_number)
+openssl crl -in "$tls/ca.crl" -noout -text >"$dir/crl"
+grep -q "Serial Number: $(field serial)" "$dir/crl" || fail "$(cat "$dir/crl")"
 answered "${media02[@]}" || fail "the CRL is not read by itself"
 kill -HUP "$service_pid"
 await service.reloaded
@@ -150,6 +154,72 @@ for v in -tls1_2 -tls1_3; do
 	refused revoked "${media02[@]}" $v -sess_in "$dir/session$v"
 	answered "${media01[@]}" $v || fail "$v"
 done
+
+echo "# revoked is revoked: again changes nothing, and the next one is added"
+before=$(sha256sum "$tls/ca.crl")
+want 0 p11kms -revokeclient media02 -json
+same "$(field changed) $(field crl_number)" "false $number"
+same "$(sha256sum "$tls/ca.crl")" "$before"
+want 0 p11kms -newclient media03
+want 0 p11kms -newclient media04
+want 0 p11kms -revokeclient media03
+prints 'systemctl reload'
+want 0 p11kms -revokeclient media01 -path "$dir/other" # not of this CA
+prints "in $tls/ca.crl"
+want 0 p11kms -revokeclient media04 -json
+same "$(field crl_number)" $((number + 2))
+openssl crl -in "$tls/ca.crl" -noout -text >"$dir/crl"
+same "$(grep -c 'Serial Number:' "$dir/crl")" 3
+kill -HUP "$service_pid"
+await service.reloaded
+answered "${media01[@]}" || fail "media01"
+refused revoked "${media02[@]}"
+
+echo "# what cannot be revoked, by name"
+want 3 p11kms -revokeclient nobody
+says nobody "$tls/nobody.pem"
+want 2 p11kms -revokeclient server
+says "$tls/server.pem" client
+want 2 p11kms -revokeclient ../media01
+want 2 p11kms -revokeclient
+want 3 p11kms -revokeclient media01 -path "$dir/none"
+cp "$dir/other/media01.pem" "$tls/foreign.pem"
+want 2 p11kms -revokeclient foreign
+says "$tls/foreign.pem" 'not signed'
+cp "$tls/ca.crl" "$dir/ca.crl"
+cp "$dir/other/ca.crl" "$tls/ca.crl"
+want 2 p11kms -revokeclient media01
+says "$tls/ca.crl" 'put back'
+rm "$tls/ca.crl"
+want 2 p11kms -revokeclient media01
+says "$tls/ca.crl" 'put back'
+cp "$dir/ca.crl" "$tls/ca.crl"
+
+echo "# an expired CRL lets nobody in: the doctor says so before"
+crl_ends() {
+	ca -gencrl -out "$tls/ca.crl" -crl_lastupdate 20200101000000Z \
+		-crl_nextupdate "$(date -u -d "$1" +%Y%m%d%H%M%SZ)"
+}
+doctor_of_crl() {
+	p11kmsutil -doctor 2>/dev/null | grep -P "\tserver-crl\t" || :
+}
+out=$(doctor_of_crl)
+prints ok 'good for 36'
+crl_ends '+ 5 days 1 hour'
+out=$(doctor_of_crl)
+prints warning 'expires in 5 days' authority
+crl_ends '- 5 days'
+out=$(doctor_of_crl)
+prints problem 'expired 5 days ago'
+kill -HUP "$service_pid"
+await service.reloaded
+refused 'CRL has expired' "${media01[@]}"
+want 0 p11kms -revokeclient media02 -json # the next one counts to the end
+same "$(field changed)" true
+kill -HUP "$service_pid"
+await service.reloaded
+answered "${media01[@]}" || fail "$(cat "$dir/s_client")"
+refused revoked "${media02[@]}"
 
 echo "# who sent nothing is closed in the end, by the deadline"
 for fd in "${silent[@]}"; do
