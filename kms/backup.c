@@ -51,24 +51,24 @@ static int
 choose_path(struct backing *k)
 {
 	const char *dir = k->s->policy.backup_path, *path = k->options->path;
-	char uuid[37];
-	int n;
+	char uuid[37], own[PATH_TEXT];
+	int n, r;
 
 	if (path == NULL && dir == NULL)
 		return kms_fail(KMS_ERR_USAGE,
 		    "no place for the backup: give -path F, or set path in "
 		    "[backup]");
 	kms_uuid_text(k->s->header->uuid, uuid);
-	if (path != NULL)
-		n = snprintf(k->b->path, sizeof(k->b->path), "%s", path);
-	else
-		n = snprintf(k->b->path, sizeof(k->b->path), "%s/%s-%llu.db",
-		    dir, uuid, (unsigned long long)k->b->generation);
-	if (n < 0 || (size_t)n >= sizeof(k->b->path))
-		return kms_fail(KMS_ERR_LIMIT, "backup: path of over %zu bytes",
-		    sizeof(k->b->path) - 1);
-	snprintf(k->part, sizeof(k->part), "%s.part", k->b->path);
-	return kms_backup_check_place(k->b->path);
+	n = snprintf(own, sizeof(own), "%s/%s-%llu.db", dir != NULL ? dir : "",
+	    uuid, (unsigned long long)k->b->generation);
+	if (path == NULL && (n < 0 || (size_t)n >= sizeof(own)))
+		return kms_fail(KMS_ERR_LIMIT,
+		    "[backup] path is too long; name a shorter one");
+	r = kms_backup_place(path != NULL ? path : own, k->b->path,
+	    sizeof(k->b->path));
+	if (r == 0)
+		snprintf(k->part, sizeof(k->part), "%s.part", k->b->path);
+	return r;
 }
 
 static int

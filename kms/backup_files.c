@@ -27,40 +27,63 @@ check_free(const char *path)
 	if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode))
 		return kms_fail(KMS_ERR_USAGE,
 		    "%s: is a device; a backup on a tape that needs this store "
-		    "would be lost with it",
+		    "would be lost with it: name a file on a disk",
 		    path);
 	return kms_fail(KMS_ERR_EXISTS, "%s: exists already; name a new file",
 	    path);
 }
 
-int
-kms_backup_check_place(const char *path)
+/* The directory that holds path, whole and without links; free(3) it. */
+static int
+find_dir(const char *path, char **dir)
 {
-	char real[PATH_TEXT], *slash, *dir;
-	bool device;
-	int r;
+	const char *slash = strrchr(path, '/');
+	char *asked = slash == NULL ? strdup(".")
+				    : strndup(path, (size_t)(slash - path) + 1);
+	int r = 0;
 
-	r = check_free(path);
-	if (r == 0)
-		r = kms_store_log_path(path, real, sizeof(real));
-	if (r == 0)
-		r = check_free(real);
+	*dir = NULL;
+	if (asked == NULL)
+		return kms_fail(KMS_ERR_MEMORY, "backup: out of memory");
+	*dir = realpath(asked, NULL);
+	if (*dir == NULL && errno == ENOENT)
+		r = kms_fail(KMS_ERR_NOTFOUND,
+		    "%s: no such directory; make it or mount it", asked);
+	else if (*dir == NULL)
+		r = kms_fail(KMS_ERR_IO,
+		    "%s: %s; name a directory of the store's owner", asked,
+		    strerror(errno));
+	free(asked);
+	return r;
+}
+
+int
+kms_backup_place(const char *asked, char *path, size_t cap)
+{
+	const char *slash = strrchr(asked, '/');
+	char log[PATH_TEXT], *dir = NULL;
+	int n, r;
+
+	r = find_dir(asked, &dir);
 	if (r != 0)
 		return r;
-	if (snprintf(real, sizeof(real), "%s", path) >= (int)sizeof(real))
-		return kms_fail(KMS_ERR_LIMIT, "backup: path is too long");
-	slash = strrchr(real, '/');
-	if (slash != NULL)
-		slash[1] = '\0';
-	dir = realpath(slash == NULL ? "." : real, NULL);
-	if (dir == NULL)
-		return kms_fail(KMS_ERR_NOTFOUND,
-		    "%s: no such directory; make it or mount it", real);
-	device = strcmp(dir, "/dev") == 0;
+	n = snprintf(path, cap, "%s/%s", strcmp(dir, "/") == 0 ? "" : dir,
+	    slash == NULL ? asked : slash + 1);
+	if (n < 0 || (size_t)n >= cap)
+		r = kms_fail(KMS_ERR_LIMIT,
+		    "%s: the whole path is over %zu bytes; name a shorter one",
+		    asked, cap - 1);
+	else
+		r = check_free(path);
+	if (r == 0 && strcmp(dir, "/dev") == 0)
+		r = kms_fail(KMS_ERR_USAGE,
+		    "%s: is below /dev; name a file on a disk", asked);
+	if (r == 0)
+		r = kms_store_log_path(path, log, sizeof(log));
+	if (r == 0)
+		r = check_free(log);
 	free(dir);
-	if (device)
-		return kms_fail(KMS_ERR_USAGE, "%s: is below /dev", path);
-	return 0;
+	return r;
 }
 
 static int

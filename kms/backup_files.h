@@ -2,13 +2,17 @@
 #ifndef KMS_BACKUP_FILES_H
 #define KMS_BACKUP_FILES_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "kms/base/err.h"
 
-/* EXISTS: something lies there, or where its log will. USAGE: a device node,
- * or below /dev. */
-int kms_backup_check_place(const char *path) KMS_MUST;
+/*
+ * The place asked for as it is found from any directory, without links: that
+ * is recorded. EXISTS: something lies there, or where its log will (path is
+ * filled). USAGE: a device node, or below /dev. NOTFOUND: no such directory.
+ */
+int kms_backup_place(const char *asked, char *path, size_t cap) KMS_MUST;
 /* Copies the release log beside the backup, as far as it had come (it only
  * grows); a store without one has none to copy. */
 int kms_backup_copy_log(const char *log, const char *backup) KMS_MUST;

@@ -50,6 +50,21 @@ backup
 want 0 p11kmsutil -listkeys -kgname ENCR_a -keyname r1 -json
 same "$(field recoverable)" backup
 
+echo "# a relative path is recorded whole, and without links"
+mkdir "$dir/other/deep"
+ln -s other "$dir/short"
+cd "$dir"
+backup -path short/deep/../rel.db
+same "$file" "$dir/other/rel.db"
+cd "$dir/other"
+backup -path here.db
+same "$file" "$dir/other/here.db"
+cd "$top"
+want 0 p11kmsutil -audit -json
+prints "\"reason\":\"$dir/other/here.db\""
+rm -r "$dir/other/deep" "$dir/other/rel."* "$dir/other/here."*
+backup
+
 echo "# never over a file, never to a device"
 taken=$(sha256sum "$file")
 want 8 p11kmsutil -backup -path "$file"
