@@ -27,7 +27,8 @@ find_wanted(struct hsm_session *s, const struct kms_wanted *w,
 		return r;
 	if (n == 0)
 		return kms_fail(KMS_ERR_NOTFOUND,
-		    "no secret key of that %s in the token",
+		    "no secret key of that %s in the token; pkcs11-tool "
+		    "--login --list-objects shows what it holds",
 		    w->label != NULL ? "label" : "CKA_ID");
 	if (n > 1)
 		return kms_fail(KMS_ERR_MASTER,
@@ -50,11 +51,15 @@ read_id(struct hsm_session *s, CK_OBJECT_HANDLE h, struct kms_slot *slot)
 	    &slot->cka_id_len);
 	if (r == 0 && slot->cka_id_len == 0)
 		r = kms_fail(KMS_ERR_MASTER,
-		    "has no CKA_ID, by which it would be found again");
+		    "has no CKA_ID, by which it would be found again; give it "
+		    "one with the token's own tool");
 	if (r == 0)
 		r = hsm_master_find_all(s, slot, same, &n);
 	if (r == 0 && n != 1)
-		r = kms_fail(KMS_ERR_MASTER, "%zu keys share its CKA_ID", n);
+		r = kms_fail(KMS_ERR_MASTER,
+		    "%zu keys share its CKA_ID; give it one of its own with "
+		    "the token's own tool",
+		    n);
 	return r;
 }
 

@@ -132,10 +132,11 @@ hsm_attr_check(struct hsm_session *s, CK_OBJECT_HANDLE h, enum kms_mech mech)
 	if (r != 0)
 		return r;
 	if (!f.type_stated || f.key_type != CKK_AES)
-		return kms_fail(KMS_ERR_MASTER, "is not an AES key");
+		return kms_fail(KMS_ERR_MASTER,
+		    "is not an AES key; name one of AES-256");
 	if (!len_is_right(&f))
 		return kms_fail(KMS_ERR_MASTER,
-		    "CKA_VALUE_LEN is %lu, not 32: no AES-256 key",
+		    "CKA_VALUE_LEN is %lu, not 32; name a key of AES-256",
 		    f.value_len);
 	for (size_t i = 0; i < RULES; i++) {
 		if (is_right(&f, i, wraps))

@@ -157,7 +157,7 @@ hsm_keyring_prove(struct hsm_keyring *k, struct hsm_session *s,
 	if (!known_blob(k, slot, &known))
 		return kms_fail(KMS_ERR_MASTER,
 		    "master key '%s': is not proven yet, so nothing is wrapped "
-		    "under it",
+		    "under it; see p11kmsutil -doctor",
 		    slot->id);
 	r = hsm_wrap_prove(s, m, &known);
 	if (r == KMS_ERR_AUTH)

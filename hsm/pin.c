@@ -17,10 +17,14 @@ strip_newline(struct kms_secret *pin, const char *from)
 	if (n > 0 && p[n - 1] == '\r')
 		n--;
 	if (n == 0)
-		return kms_fail(KMS_ERR_PIN, "PIN from %s: is empty", from);
+		return kms_fail(KMS_ERR_PIN,
+		    "PIN from %s: is empty; put the PIN into its first line",
+		    from);
 	if (n > HSM_PIN_MAX)
-		return kms_fail(KMS_ERR_PIN, "PIN from %s: over %u bytes", from,
-		    HSM_PIN_MAX);
+		return kms_fail(KMS_ERR_PIN,
+		    "PIN from %s: over %u bytes; nothing but the PIN may be in "
+		    "it",
+		    from, HSM_PIN_MAX);
 	return kms_secret_truncate(pin, n);
 }
 

@@ -148,7 +148,8 @@ reserve_locked(struct hsm_pool *p, struct hsm_session *s, bool *fresh)
 	s->generation = p->generation;
 	if (p->f == NULL) {
 		s->rv = CKR_TOKEN_NOT_PRESENT;
-		return kms_fail(KMS_ERR_TOKEN, "token: is away");
+		return kms_fail(KMS_ERR_TOKEN,
+		    "token: is away; see that it is connected, then try again");
 	}
 	*fresh = p->idle == 0;
 	if (*fresh)

@@ -139,10 +139,16 @@ do_describe(struct hsm_job *base, struct hsm_session *s)
 	r = hsm_master_find_all(s, slot, h, &n);
 	if (r == 0 && n == 0)
 		r = kms_fail(KMS_ERR_NOTFOUND,
-		    "master key '%s': is not in the token", slot->id);
+		    "master key '%s': is not in the token; restore it with "
+		    "p11kms "
+		    "-resethmk, -resetkpk or -rebind",
+		    slot->id);
 	if (r == 0 && n > 1)
 		r = kms_fail(KMS_ERR_MASTER,
-		    "master key '%s': %zu keys have its CKA_ID", slot->id, n);
+		    "master key '%s': %zu keys have its CKA_ID; remove all but "
+		    "the "
+		    "right one with the token's own tool",
+		    slot->id, n);
 	if (r != 0)
 		return r;
 	return hsm_attr_report(s, h[0], slot->mech, j->report, &right);

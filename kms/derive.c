@@ -98,7 +98,9 @@ kms_phrase_check(struct kms_secret *phrase, unsigned min)
 	p = kms_secret_bytes(phrase);
 	len = kms_secret_len(phrase);
 	if (len == 0)
-		return kms_fail(KMS_ERR_PHRASE, "passphrase is empty");
+		return kms_fail(KMS_ERR_PHRASE,
+		    "passphrase is empty; type one, or let p11kms -newphrase "
+		    "make one");
 	if (len > KMS_PHRASE_MAX)
 		return kms_fail(KMS_ERR_PHRASE,
 		    "passphrase is over %u bytes long", KMS_PHRASE_MAX);
@@ -290,7 +292,9 @@ finish_again(int r, struct kms_secret **key, const struct kms_tag *tag)
 	if (r == 0)
 		r = kms_kcv(*key, kcv);
 	if (r == 0 && !kms_tag_checks(tag, kcv))
-		r = kms_fail(KMS_ERR_AUTH, "phrase or tag is wrong");
+		r = kms_fail(KMS_ERR_AUTH,
+		    "phrase or tag is wrong; type both again (case and blanks "
+		    "count)");
 	if (r != 0)
 		kms_secret_free(key);
 	return r;

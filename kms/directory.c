@@ -303,7 +303,8 @@ check_news(const struct kms_directory *d, uint32_t i, const struct news *news)
 		x = kms_directory_find_group(d, news->group_name);
 		if (x != NONE && x != own)
 			return kms_fail(KMS_ERR_EXISTS,
-			    "a group of that name exists already");
+			    "a group of that name exists already; give another "
+			    "name");
 	}
 	if (news->row.kind != KMS_KIND_KEY)
 		return 0;
@@ -314,11 +315,13 @@ check_news(const struct kms_directory *d, uint32_t i, const struct news *news)
 	    &news->key.tag);
 	if (x != NONE && x != own)
 		return kms_fail(KMS_ERR_EXISTS,
-		    "a key of that tag exists already");
+		    "a key of that tag exists already; p11kmsutil -listkeys "
+		    "-tag shows it");
 	x = kms_directory_find_name(d, news->key.name);
 	if (x != NONE && x != own)
 		return kms_fail(KMS_ERR_EXISTS,
-		    "a key of that name exists already in its group");
+		    "a key of that name exists already in its group; give "
+		    "another name");
 	return 0;
 }
 

@@ -87,7 +87,7 @@ kms_group_add(struct kms_tx *tx, const char *name, const char *description,
 	    kms_directory_count(dir_of(tx), KMS_KIND_GROUP) >= most)
 		return kms_fail(KMS_ERR_LIMIT,
 		    "%u key groups exist, no more are allowed ([limits] "
-		    "groups)",
+		    "groups); raise it, or delete one",
 		    most);
 	memcpy(g->name, name, strlen(name) + 1);
 	if (description != NULL)

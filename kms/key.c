@@ -221,8 +221,9 @@ list_one(struct listing *l)
 		kms_directory_key(dir_of(l->tx), row)->group == group))
 		return list_row(l, row);
 	kms_tag_text(f->tag, text);
-	return kms_fail(KMS_ERR_NOTFOUND, "no key of tag %s%s%s", text,
-	    f->group == NULL ? "" : " in group ",
+	return kms_fail(KMS_ERR_NOTFOUND,
+	    "no key of tag %s%s%s; p11kmsutil -recoverkey brings one back",
+	    text, f->group == NULL ? "" : " in group ",
 	    f->group == NULL ? "" : f->group);
 }
 
@@ -279,7 +280,7 @@ kms_key_check_room(struct kms_tx *tx, uint64_t group, const char *group_name_)
 		return 0;
 	return kms_fail(KMS_ERR_LIMIT,
 	    "group '%s' holds %u keys, no more are allowed ([limits] "
-	    "keys_per_group)",
+	    "keys_per_group); raise it, or delete one",
 	    group_name_, g->keys);
 }
 

@@ -27,7 +27,10 @@ kms_load_connect(struct kms_store *s)
 	if (r != 0)
 		return r;
 	if (stat(s->path, &st) != 0)
-		return kms_fail(KMS_ERR_IO, "%s: not there any more", s->path);
+		return kms_fail(KMS_ERR_IO,
+		    "%s: not there any more; put it back, or see p11kms "
+		    "-restoredb",
+		    s->path);
 	s->dev = st.st_dev;
 	s->ino = st.st_ino;
 	return 0;

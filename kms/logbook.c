@@ -31,17 +31,21 @@ judge(const struct kms_store *s, const struct kms_release_log_report *report)
 	case KMS_RELEASE_LOG_SHORT:
 		return kms_fail(KMS_ERR_DAMAGED,
 		    "%s: release log ends at record %llu, before what the "
-		    "store knows of it: it was cut",
+		    "store knows of it: it was cut; see p11kmsutil -audit "
+		    "-verify",
 		    s->log_path, (unsigned long long)report->seq);
 	case KMS_RELEASE_LOG_DAMAGED:
 		return kms_fail(KMS_ERR_DAMAGED,
-		    "%s: release log: record %llu does not verify", s->log_path,
-		    (unsigned long long)report->bad_seq);
+		    "%s: release log: record %llu does not verify; see "
+		    "p11kmsutil -audit -verify",
+		    s->log_path, (unsigned long long)report->bad_seq);
 	case KMS_RELEASE_LOG_OTHER:
 		break;
 	}
 	return kms_fail(KMS_ERR_DAMAGED,
-	    "%s: not the release log that the store names", s->log_path);
+	    "%s: not the release log that the store names; put the right one "
+	    "back, or see p11kmsutil -audit -verify",
+	    s->log_path);
 }
 
 static int

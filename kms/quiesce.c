@@ -125,6 +125,16 @@ find_newest(const struct kms_holds *holds, const char *owner, size_t *at)
 	return false;
 }
 
+static int
+nothing_to_remove(const struct kms_holds *holds, const char *owner)
+{
+	return kms_fail(KMS_ERR_STATE, "store is not quiesced%s%s; %s",
+	    owner == NULL ? "" : " by ", owner == NULL ? "" : owner,
+	    holds->n == 0 ? "nothing is to be taken back"
+			  : "others hold it: without -owner their newest hold "
+			    "is taken back");
+}
+
 int
 kms_quiesce_remove(struct kms_tx *tx, const char *owner, bool *expired,
     size_t *outstanding)
@@ -140,8 +150,7 @@ kms_quiesce_remove(struct kms_tx *tx, const char *owner, bool *expired,
 	*expired = false;
 	r = get(tx, &record, &holds);
 	if (r == 0 && !find_newest(&holds, owner, &at))
-		r = kms_fail(KMS_ERR_STATE, "store is not quiesced%s%s",
-		    owner == NULL ? "" : " by ", owner == NULL ? "" : owner);
+		r = nothing_to_remove(&holds, owner);
 	if (r == 0)
 		r = kms_tx_step(tx, &step);
 	if (r == 0) {

@@ -158,7 +158,8 @@ refused(const struct kms_release_log *log)
 	if (log->refuses == 0)
 		return 0;
 	return kms_fail(log->refuses,
-	    "%s: takes no records since it failed or was found damaged",
+	    "%s: takes no records since it failed or was found damaged; "
+	    "mend the disk, then start this program again",
 	    log->path);
 }
 

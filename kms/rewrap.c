@@ -162,7 +162,8 @@ plan(struct rotation *z)
 	r = plan_origin(z, &slot);
 	if (r == 0 && is_used(z, &slot))
 		r = kms_fail(KMS_ERR_MASTER,
-		    "that key is a master key of this store already");
+		    "that key is a master key of this store already; name "
+		    "another");
 	if (r != 0)
 		return r;
 	if (slot.origin == KMS_SLOT_ADOPTED)
@@ -303,7 +304,8 @@ prove_again(struct rotation *z, const struct kms_header_slot *at)
 	r = prove(z, z->master, at);
 	if (r == KMS_ERR_AUTH)
 		return kms_fail(KMS_ERR_AUTH,
-		    "not the passphrase that %s '%s' was made from",
+		    "not the passphrase that %s '%s' was made from; type that "
+		    "one",
 		    kms_role_name(z->role), at->slot.id);
 	return r;
 }
@@ -335,9 +337,10 @@ check_differs(struct rotation *z)
 	kms_secret_free(&master);
 	if (r == KMS_ERR_AUTH)
 		return 0;
-	return r != 0 ? r
-		      : kms_fail(KMS_ERR_PHRASE,
-			    "HMK and KPK passphrase may not be the same");
+	return r != 0
+	    ? r
+	    : kms_fail(KMS_ERR_PHRASE,
+		  "HMK and KPK passphrase may not be the same; choose another");
 }
 
 /* Run again behind the change that ended it, a rotation is not begun anew;

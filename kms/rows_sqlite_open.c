@@ -96,13 +96,16 @@ check_head(struct kms_rows *rows)
 	rc = file->pMethods->xRead(file, head, HEAD_LEN, 0);
 	if (rc == SQLITE_IOERR_SHORT_READ)
 		return kms_fail(KMS_ERR_DAMAGED,
-		    "%s: too short to be a p11kms store", rows->path);
+		    "%s: too short to be a p11kms store; name another file, or "
+		    "put a backup back",
+		    rows->path);
 	if (rc != SQLITE_OK)
 		return kms_rows_fail(rows, rc, "read");
 	if (memcmp(head, HEAD_MAGIC, sizeof(HEAD_MAGIC)) != 0 ||
 	    head[HEAD_WRITE_VERSION] != 1 || head[HEAD_READ_VERSION] != 1)
 		return kms_fail(KMS_ERR_DAMAGED,
-		    "%s: not a p11kms store, or its file header is damaged",
+		    "%s: not a p11kms store, or its file header is damaged; "
+		    "name another file, or put a backup back",
 		    rows->path);
 	return 0;
 }
@@ -168,7 +171,9 @@ check_format(struct kms_rows *rows)
 	if (r != 0)
 		return r;
 	if (id != APPLICATION_ID)
-		return kms_fail(KMS_ERR_DAMAGED, "%s: not a p11kms store",
+		return kms_fail(KMS_ERR_DAMAGED,
+		    "%s: not a p11kms store; name another file, or put a "
+		    "backup back",
 		    rows->path);
 	if (format > FORMAT)
 		return kms_fail(KMS_ERR_VERSION,

@@ -79,7 +79,8 @@ kms_state_check(enum kms_state from, enum kms_state to)
 		return 0;
 	if (to == KMS_PRELIVE)
 		return kms_fail(KMS_ERR_STATE,
-		    "a key that is %s never becomes prelive again",
+		    "a key that is %s never becomes prelive again; create a "
+		    "new one",
 		    table[from].name);
 	path(from, to, steps, sizeof(steps));
 	return kms_fail(KMS_ERR_STATE,

@@ -61,8 +61,9 @@ same_drive(struct tape_drive *d)
 	if (err || strcmp(serial, d->id.serial) == 0)
 		return err;
 	return kms_fail(KMS_ERR_UNPROVEN,
-	    "another drive answers at this node: serial %s, not %s", serial,
-	    d->id.serial);
+	    "another drive answers at this node: serial %s, not %s; see "
+	    "p11kmsdrive -list",
+	    serial, d->id.serial);
 }
 
 static bool

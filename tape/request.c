@@ -35,7 +35,7 @@ kad_from_tape(struct tape_drive *d, struct tape_kad *kad)
 	case TAPE_NEXT_UNSUPPORTED:
 		return kms_fail(KMS_ERR_DRIVE,
 		    "the next block is encrypted by an algorithm that this "
-		    "drive does not have");
+		    "drive does not have; use a newer drive");
 	case TAPE_NEXT_MARK:
 		return no_key("a filemark comes next; position the tape to a "
 			      "block (mt fsf 1), or name the key with -tag");

@@ -57,7 +57,9 @@ check_absent(const char *dir, const char *name, const char *suffix)
 
 	if (r == 0 && lstat(path, &st) == 0)
 		r = kms_fail(KMS_ERR_EXISTS,
-		    "%s exists; it is never overwritten", path);
+		    "%s exists; it is never overwritten: move it away first, "
+		    "or give another name or -path",
+		    path);
 	return r;
 }
 
@@ -327,7 +329,8 @@ load_cert(struct ca *ca)
 	if (r != 0)
 		return r;
 	if (X509_check_private_key(ca->cert, ca->key) != 1)
-		return kms_fail(KMS_ERR_CONFIG, "%s: not of this ca.key", path);
+		return kms_fail(KMS_ERR_CONFIG,
+		    "%s: not of this ca.key; put back the one that is", path);
 	return 0;
 }
 

@@ -61,7 +61,8 @@ check_asked(struct open *at, const struct cli *cli, size_t n)
 	if (cli_has(cli, "volume"))
 		return kms_fail(KMS_ERR_NOTFOUND,
 		    "%s: no key was loaded for this volume, as far as the "
-		    "release log goes back",
+		    "release log goes back; p11kmsdrive -status shows what the "
+		    "tape names",
 		    cli_value(cli, "volume"));
 	if (cli_has(cli, "tag"))
 		return kms_fail(KMS_ERR_NOTFOUND,

@@ -22,7 +22,8 @@ ask_masters(struct prompt *p, const struct kms_policy *policy, struct asked *a)
 	if (r == 0 && a[0].phrase != NULL && a[1].phrase != NULL &&
 	    kms_secret_equal(a[0].phrase, a[1].phrase))
 		r = kms_fail(KMS_ERR_PHRASE,
-		    "HMK and KPK passphrase may not be the same");
+		    "HMK and KPK passphrase may not be the same; choose "
+		    "another");
 	return r;
 }
 
@@ -82,7 +83,9 @@ check_absent(const struct open *at)
 	if (access(path, F_OK) != 0)
 		return 0;
 	return kms_fail(KMS_ERR_EXISTS,
-	    "%s: there is a store already; it is not touched", path);
+	    "%s: there is a store already; it is not touched: for another one "
+	    "change [store] path",
+	    path);
 }
 
 /* The six lines (two when adopting), then the work. */

@@ -278,7 +278,8 @@ find_name(struct kms_store *store, const struct kms_actor *actor,
 	int r;
 
 	if (n == 0)
-		return kms_fail(KMS_ERR_NOTFOUND, "the tape names no key");
+		return kms_fail(KMS_ERR_NOTFOUND,
+		    "the tape names no key; load one with -tag or -kgname");
 	r = kms_tag_from(tag, name[0].bytes, name[0].len);
 	if (r == 0)
 		r = kms_tx_begin(store, actor, KMS_READ, &tx);

@@ -250,7 +250,8 @@ ask_one(struct prompt *p, const struct prompt_ask *ask, const char *what,
 			goto out;
 		if (!kms_secret_equal(phrase, again)) {
 			r = kms_fail(KMS_ERR_PHRASE,
-			    "%s: the repeat is not the same", what);
+			    "%s: the repeat is not the same; type it again",
+			    what);
 			goto out;
 		}
 	}
