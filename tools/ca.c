@@ -1,8 +1,6 @@
 #include "tools/ca.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +15,7 @@
 #include <openssl/x509v3.h>
 
 #include "kms/base/file.h"
+#include "kms/kmip/tls.h"
 #include "tools/ca_impl.h"
 
 #define CA_DAYS 3650u
@@ -386,15 +385,6 @@ ca_check_name(const char *name)
 	    name, CA_NAME_MAX);
 }
 
-static bool
-is_address(const char *host)
-{
-	unsigned char b[16];
-
-	return inet_pton(AF_INET, host, b) == 1 ||
-	    inet_pton(AF_INET6, host, b) == 1;
-}
-
 /* "a,10.0.0.1" → "DNS:a,IP:10.0.0.1" */
 static int
 san_of(const char *hosts, char out[SAN_MAX])
@@ -413,7 +403,7 @@ san_of(const char *hosts, char out[SAN_MAX])
 			    "-host: a name too long");
 		memcpy(host, hosts, n);
 		host[n] = '\0';
-		if (!is_address(host) &&
+		if (!kmip_link_is_address(host) &&
 		    strspn(host,
 			"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 			"0123456789.-*") != n)
@@ -421,7 +411,8 @@ san_of(const char *hosts, char out[SAN_MAX])
 			    "-host: '%s' is neither a name nor an address",
 			    host);
 		at += (size_t)snprintf(out + at, SAN_MAX - at, "%s%s:%s",
-		    at > 0 ? "," : "", is_address(host) ? "IP" : "DNS", host);
+		    at > 0 ? "," : "",
+		    kmip_link_is_address(host) ? "IP" : "DNS", host);
 		if (at >= SAN_MAX)
 			return kms_fail(KMS_ERR_USAGE, "-host: too many");
 	}

@@ -94,8 +94,8 @@ attach(struct kmip_link *link)
 
 /* --- the link ------------------------------------------------------------ */
 
-static bool
-is_address(const char *host)
+bool
+kmip_link_is_address(const char *host)
 {
 	unsigned char b[16];
 
@@ -111,7 +111,7 @@ expect_host(SSL *ssl, const char *host)
 	char name[NAME_MAX_BYTES]; /* OpenSSL's macro takes no const */
 
 	(void)snprintf(name, sizeof(name), "%s", host);
-	if (is_address(host)) {
+	if (kmip_link_is_address(host)) {
 		if (X509_VERIFY_PARAM_set1_ip_asc(param, host) == 1)
 			return 0;
 	} else if (SSL_set1_host(ssl, host) == 1 &&

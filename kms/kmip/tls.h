@@ -44,6 +44,8 @@ enum kmip_io {
 	KMIP_IO_FAILED, /* cause recorded; good for nothing but free */
 };
 
+/* An IPv4 or IPv6 address, which a certificate names otherwise than a name. */
+bool kmip_link_is_address(const char *host);
 /* fd is non-blocking and stays the caller's. host: what the server's
  * certificate must be for (name or address); NULL on a server. */
 int kmip_link_new(struct kmip_tls *, int fd, const char *host,
