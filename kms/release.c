@@ -18,6 +18,7 @@ struct release {
 	const struct kms_directory_key *key;
 	struct kms_crypt *crypt; /* the key's work; NULL: it leaves itself */
 	bool log_lost;
+	bool overtaken; /* by a change that ended before the key was out */
 };
 
 /* --- is it there ------------------------------------------------------ */
@@ -275,6 +276,27 @@ let_out(struct release *rel, struct kms_secret **out)
 	return r;
 }
 
+/* A view holds off the commits of other processes until the key is out.
+ * Without one, a change that ended while the token worked or the disk synced
+ * has the last word: a key once revoked is not served any more. */
+static int
+confirm(struct release *rel, const struct kms_tag *released)
+{
+	int r;
+
+	r = kms_sync_enter(rel->s, false);
+	if (r != 0)
+		return r;
+	r = find_tag(rel, released);
+	if (r == 0)
+		r = check_state(rel);
+	if (r == 0)
+		r = check_gate(rel);
+	kms_sync_leave(rel->s, false);
+	rel->overtaken = r != 0;
+	return r;
+}
+
 /* By tag, or the group's active key when tag is NULL. */
 static int
 release_once(struct release *rel, const struct kms_tag *tag, const char *group,
@@ -283,7 +305,7 @@ release_once(struct release *rel, const struct kms_tag *tag, const char *group,
 	bool view = rel->actor->may != NULL;
 	int r;
 
-	rel->log_lost = false;
+	rel->log_lost = rel->overtaken = false;
 	r = kms_sync_enter(rel->s, view);
 	if (r != 0)
 		return r;
@@ -293,6 +315,11 @@ release_once(struct release *rel, const struct kms_tag *tag, const char *group,
 	if (r == 0)
 		*released = rel->key->tag;
 	kms_sync_leave(rel->s, view);
+	if (r != 0 || view)
+		return r;
+	r = confirm(rel, released);
+	if (r != 0)
+		kms_secret_free(rel->crypt != NULL ? &rel->crypt->out : key);
 	return r;
 }
 
@@ -329,6 +356,9 @@ release(struct release *rel, const struct kms_tag *tag, const char *group,
 		if (r == 0)
 			r = release_once(rel, tag, group, released, key);
 	}
+	if (r != 0 && rel->overtaken && group != NULL)
+		/* Once: its next key may be active by now. */
+		r = release_once(rel, tag, group, released, key);
 	if (r != 0)
 		tell_refused(rel, tag, group, r);
 	return r;

@@ -102,6 +102,93 @@ START_TEST(the_groups_active_key_is_released_with_its_tag)
 }
 END_TEST
 
+/* --- overtaken -------------------------------------------------------- */
+
+/* Another process, as the token comes to it: a store of its own on the same
+ * files, which changes the key while the first one's release is under way. */
+static struct {
+	int (*unwrap)(struct kms_sealer *, const struct kms_slot *,
+	    const struct kms_wrapped *, struct kms_secret **);
+	struct stores *first;
+	void (*change)(struct stores *);
+} meddler;
+
+static int
+meddle(struct kms_sealer *z, const struct kms_slot *slot,
+    const struct kms_wrapped *in, struct kms_secret **out)
+{
+	struct stores other = *meddler.first;
+
+	z->unwrap = meddler.unwrap;
+	ok(soft_sealer_new(other.token_path, &other.sealer));
+	other.options.sealer = other.sealer;
+	stores_open(&other);
+	meddler.change(&other);
+	stores_close(&other);
+	other.sealer->close(&other.sealer);
+	return z->unwrap(z, slot, in, out);
+}
+
+static void
+meddle_with(struct stores *t, void (*change)(struct stores *))
+{
+	meddler.unwrap = t->sealer->unwrap;
+	meddler.first = t;
+	meddler.change = change;
+	t->sealer->unwrap = meddle;
+}
+
+static void
+revoke_it(struct stores *t)
+{
+	set_state(t, KMS_INACTIVE);
+	set_state(t, KMS_DEPRECATED);
+}
+
+static void
+activate_next(struct stores *t)
+{
+	add_key(t, "ENCR_a", "next", KMS_ACTIVE, NULL);
+}
+
+START_TEST(a_key_revoked_while_it_was_released_is_not_served)
+{
+	struct kms_tag tag;
+	struct stores t;
+
+	stores_new(&t, true);
+	add_group(&t, "ENCR_a");
+	add_key(&t, "ENCR_a", "k", KMS_ACTIVE, &tag);
+	meddle_with(&t, revoke_it);
+	fails(try_release(&t, &tag, KMS_USE_READ), KMS_ERR_STATE, "deprecated");
+	stores_end(&t);
+}
+END_TEST
+
+START_TEST(a_key_replaced_while_it_was_released_gives_way_to_the_next)
+{
+	const struct kms_purpose purpose = {.use = KMS_USE_WRITE};
+	struct kms_secret *key = NULL;
+	struct kms_tag tag, released;
+	struct stores t;
+
+	stores_new(&t, true);
+	add_group(&t, "ENCR_a");
+	add_key(&t, "ENCR_a", "k", KMS_ACTIVE, &tag);
+	meddle_with(&t, activate_next);
+	ok(kms_release_active(t.store, &t.actor, "ENCR_a", &purpose, &released,
+	    &key));
+	ck_assert(!kms_tag_equal(&tag, &released));
+	kms_secret_free(&key);
+	ck_assert_int_eq(try_release(&t, &released, KMS_USE_WRITE), 0);
+	ck_assert_int_eq(try_release(&t, &tag, KMS_USE_WRITE), KMS_ERR_STATE);
+	ck_assert_int_eq(try_release(&t, &tag, KMS_USE_READ), 0);
+	stores_end(&t);
+}
+END_TEST
+
+/* --- actor ------------------------------------------------------------ */
+
 static bool
 may_only_a(const struct kms_actor *actor, enum kms_event e, const char *g)
 {
@@ -343,6 +430,9 @@ test_release(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, the_state_says_what_a_key_is_released_for);
 	tcase_add_test(tc, the_groups_active_key_is_released_with_its_tag);
+	tcase_add_test(tc, a_key_revoked_while_it_was_released_is_not_served);
+	tcase_add_test(tc,
+	    a_key_replaced_while_it_was_released_gives_way_to_the_next);
 	tcase_add_test(tc, an_actor_gets_keys_of_its_groups_only);
 	tcase_add_test(tc, a_tag_that_is_not_held_is_explained);
 	tcase_add_test(tc, every_release_is_recorded_and_no_refusal_is);
