@@ -186,10 +186,14 @@ finish(struct backing *k)
 	int r;
 
 	r = kms_rows_install(k->part, k->b->path);
-	if (r == 0)
-		r = kms_backup_copy_log(k->s->log_path, k->b->path);
 	if (r != 0)
 		return r;
+	r = kms_backup_copy_log(k->s->log_path, k->b->path);
+	if (r != 0) {
+		/* It counts for nothing, and the disk is full by now. */
+		(void)unlink(k->b->path);
+		return r;
+	}
 	if (stat(k->b->path, &st) != 0)
 		return kms_fail(KMS_ERR_IO, "%s: %s", k->b->path,
 		    strerror(errno));

@@ -87,9 +87,25 @@ kms_backup_place(const char *asked, char *path, size_t cap)
 }
 
 static int
+write_all(int fd, const uint8_t *p, size_t len)
+{
+	ssize_t n;
+
+	while (len > 0) {
+		n = write(fd, p, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int
 pour(int from, int to, const char *path)
 {
-	static const char failed[] = "%s: %s";
 	uint8_t *chunk;
 	ssize_t n = 0;
 	int r = 0;
@@ -97,13 +113,14 @@ pour(int from, int to, const char *path)
 	chunk = malloc(CHUNK);
 	if (chunk == NULL)
 		return kms_fail(KMS_ERR_MEMORY, "backup: out of memory");
-	while (r == 0 && (n = read(from, chunk, CHUNK)) > 0) {
-		if (write(to, chunk, (size_t)n) != n)
-			r = kms_fail(KMS_ERR_IO, failed, path,
-			    errno != 0 ? strerror(errno) : "disk full");
-	}
-	if (r == 0 && (n < 0 || fsync(to) != 0))
-		r = kms_fail(KMS_ERR_IO, failed, path, strerror(errno));
+	do {
+		n = read(from, chunk, CHUNK);
+		if (n > 0 && write_all(to, chunk, (size_t)n) != 0)
+			n = -1;
+	} while (n > 0 || (n < 0 && errno == EINTR));
+	if (n < 0 || fsync(to) != 0)
+		r = kms_fail(KMS_ERR_IO, "%s: %s", path,
+		    errno == EFBIG ? "disk full" : strerror(errno));
 	free(chunk);
 	return r;
 }

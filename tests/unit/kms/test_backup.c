@@ -1,9 +1,13 @@
 /* A backup counts when it was opened again and verified, and only then makes
  * a random key recoverable. */
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "kms/backup.h"
 #include "kms/quiesce.h"
@@ -180,6 +184,34 @@ START_TEST(it_never_writes_over_a_file_nor_to_a_device)
 	fails(make(&t, fx_path(t.fx, "no/x.db"), 0, &b), KMS_ERR_NOTFOUND,
 	    "directory");
 	ck_assert(fx_contains(t.fx, fx_path(t.fx, "b/x.db"), "here first", 10));
+	stores_end(&t);
+}
+END_TEST
+
+/* The store fits, its log does not any more. */
+START_TEST(a_disk_full_behind_the_store_is_named_and_leaves_nothing)
+{
+	struct rlimit was, now;
+	struct kms_backup b;
+	struct stores t;
+	struct stat st;
+	const char *path;
+
+	begin(&t);
+	path = fx_path(t.fx, "b/full.db");
+	ck_assert_int_eq(stat(t.path, &st), 0);
+	ck_assert(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &was), 0);
+	now = was;
+	now.rlim_cur = (rlim_t)st.st_size;
+	ck_assert_int_eq(stat(t.log_path, &st), 0);
+	ck_assert_int_gt(st.st_size, (off_t)now.rlim_cur);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &now), 0);
+	errno = ENOENT; /* of something else, long ago */
+	fails(make(&t, path, 0, &b), KMS_ERR_IO, "full.log: disk full");
+	ck_assert_int_ne(access(path, F_OK), 0);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &was), 0);
+	ok(make(&t, path, 0, &b));
 	stores_end(&t);
 }
 END_TEST
@@ -367,6 +399,8 @@ test_backup(void)
 	    with_masters_born_in_the_token_the_hsm_must_be_attested_too);
 	tcase_add_test(tc, the_copy_opens_and_holds_every_key);
 	tcase_add_test(tc, it_never_writes_over_a_file_nor_to_a_device);
+	tcase_add_test(tc,
+	    a_disk_full_behind_the_store_is_named_and_leaves_nothing);
 	tcase_add_test(tc, it_keeps_the_newest_and_removes_the_rest);
 	tcase_add_test(tc,
 	    backups_of_a_history_given_up_do_not_push_out_the_new_one);
