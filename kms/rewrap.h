@@ -43,7 +43,9 @@ int kms_rewrap(struct kms_store *, const struct kms_actor *,
 /*
  * Removes superseded master keys from the token, adopted ones (their owner's)
  * only from the header. GATE before a verified backup under the current ones;
- * STATE while a rotation is under way. *n: how many slots went.
+ * STATE while a rotation is under way. *n: how many slots went. Recorded in a
+ * change of its own before anything is destroyed; killed at any moment, it is
+ * run again.
  */
 int kms_rewrap_retire(struct kms_store *, const struct kms_actor *,
     const char *reason, unsigned *n) KMS_MUST;

@@ -1,4 +1,5 @@
 /* Superseded master keys leave the token. */
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "kms/rewrap_impl.h"
@@ -56,29 +57,50 @@ check_unused(struct kms_store *s, struct kms_header *h)
 	return r;
 }
 
-/* The keys first: a slot that is left names what is still to be dropped. */
-static int
-drop_superseded(struct kms_store *s, struct kms_header *h, unsigned *n)
+static unsigned
+superseded(const struct kms_header *h)
 {
-	size_t i, kept = 0;
+	unsigned n = 0;
+	size_t i;
+
+	for (i = 0; i < h->n; i++)
+		n += h->slot[i].slot.place == KMS_SLOT_SUPERSEDED;
+	return n;
+}
+
+/* Its slot goes behind it, in the same change: one that is left, after a kill,
+ * names what is still to be dropped, or is gone already. */
+static int
+drop(struct kms_tx *tx, const struct kms_slot *slot)
+{
+	const bool adopted = slot->origin == KMS_SLOT_ADOPTED;
+	const struct kms_step step = {.event = KMS_EVENT_MASTER_RETIRE,
+	    .alone = true,
+	    .subject = slot->id,
+	    .reason = adopted ? "forgotten; the key stays its owner's"
+			      : "no longer in the token"};
+	struct kms_sealer *sealer = kms_tx_store(tx)->sealer;
 	int r;
 
-	for (i = 0; i < h->n; i++) {
-		struct kms_slot *slot = &h->slot[i].slot;
+	r = kms_tx_step(tx, &step);
+	return r == 0 && !adopted ? sealer->drop(sealer, slot) : r;
+}
 
-		if (slot->place != KMS_SLOT_SUPERSEDED) {
+static int
+drop_superseded(struct kms_tx *tx, struct kms_header *h)
+{
+	size_t i, kept = 0;
+	int r = 0;
+
+	for (i = 0; r == 0 && i < h->n; i++) {
+		if (h->slot[i].slot.place == KMS_SLOT_SUPERSEDED)
+			r = drop(tx, &h->slot[i].slot);
+		else
 			h->slot[kept++] = h->slot[i];
-			continue;
-		}
-		if (slot->origin != KMS_SLOT_ADOPTED) {
-			r = s->sealer->drop(s->sealer, slot);
-			if (r != 0)
-				return r;
-		}
-		++*n;
 	}
-	h->n = kept;
-	return 0;
+	if (r == 0)
+		h->n = kept;
+	return r;
 }
 
 static void
@@ -92,36 +114,76 @@ drop_proofs(struct kms_root *root, struct kms_header *h)
 	root->nproofs = kept;
 }
 
+/* Asked before each of the two changes: others come in between. */
 static int
-retire_in(struct kms_tx *tx, const char *reason, struct kms_header *h,
-    unsigned *n)
+check(struct kms_store *s, struct kms_header *h)
 {
-	const struct kms_step step = {.event = KMS_EVENT_MASTER_RETIRE,
-	    .alone = true,
-	    .reason = reason};
-	struct kms_store *s = kms_tx_store(tx);
 	int r;
 
 	kms_store_header(s, h);
 	r = check_backup(s, h);
-	if (r == 0)
-		r = check_unused(s, h);
-	if (r == 0)
-		r = kms_tx_step(tx, &step);
-	if (r == 0)
-		r = drop_superseded(s, h, n);
+	return r != 0 ? r : check_unused(s, h);
+}
+
+static int
+announce_in(struct kms_tx *tx, struct kms_header *h, const char *reason)
+{
+	const struct kms_step step = {.event = KMS_EVENT_MASTER_RETIRE,
+	    .alone = true,
+	    .reason = reason};
+	int r;
+
+	r = check(kms_tx_store(tx), h);
+	if (r != 0 || superseded(h) == 0)
+		return r;
+	return kms_tx_step(tx, &step);
+}
+
+static int
+retire_in(struct kms_tx *tx, struct kms_header *h)
+{
+	int r;
+
+	r = check(kms_tx_store(tx), h);
+	if (r != 0 || superseded(h) == 0)
+		return r;
+	r = drop_superseded(tx, h);
 	if (r != 0)
 		return r;
 	drop_proofs(&tx->next, h);
 	return kms_tx_header(tx, h);
 }
 
+/* The first change, or the second; h is what the header was or becomes. */
+static int
+change(struct kms_store *s, const struct kms_actor *actor, struct kms_header *h,
+    const char *reason)
+{
+	struct kms_tx *tx = NULL;
+	int r;
+
+	r = kms_tx_begin(s, actor, KMS_WRITE, &tx);
+	if (r == 0)
+		r = reason != NULL ? announce_in(tx, h, reason)
+				   : retire_in(tx, h);
+	if (r == 0)
+		r = kms_tx_commit(&tx);
+	kms_tx_abort(&tx);
+	return r;
+}
+
+/*
+ * A key that is destroyed does not come back, so that nothing may be left to
+ * refuse it then: the first change records who wants it and why, and its
+ * COMMIT proves by the anchor that this store is the newest one, not a copy
+ * whose old keys are the current ones of what was restored meanwhile.
+ */
 int
 kms_rewrap_retire(struct kms_store *s, const struct kms_actor *actor,
     const char *reason, unsigned *n)
 {
-	struct kms_tx *tx = NULL;
 	struct kms_header *h;
+	unsigned there;
 	int r;
 
 	*n = 0;
@@ -130,12 +192,12 @@ kms_rewrap_retire(struct kms_store *s, const struct kms_actor *actor,
 	h = malloc(sizeof(*h));
 	if (h == NULL)
 		return kms_fail(KMS_ERR_MEMORY, "header: out of memory");
-	r = kms_tx_begin(s, actor, KMS_WRITE, &tx);
+	r = change(s, actor, h, reason);
+	there = r == 0 ? superseded(h) : 0;
+	if (there > 0)
+		r = change(s, actor, h, NULL);
 	if (r == 0)
-		r = retire_in(tx, reason, h, n);
-	if (r == 0 && *n > 0)
-		r = kms_tx_commit(&tx);
-	kms_tx_abort(&tx);
+		*n = there;
 	free(h);
 	return r;
 }

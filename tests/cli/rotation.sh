@@ -129,6 +129,29 @@ same "$(master_keys)" 4
 want 0 p11kms -retiremaster -reason 'again' -json
 same "$(field retired)" 0
 
+echo "# killed while it destroys: any command goes on, and so does it"
+lines 'hmk to go'
+want 0 p11kmsutil -modifyhmk -nopphrase
+want 0 p11kmsutil -backup
+i=1 status=137
+while [ "$status" = 137 ]; do
+	status=0
+	(P11FAULT=C_DestroyObject:$i=kill \
+		p11kms -retiremaster -reason 'in bits' || exit) \
+		>/dev/null 2>&1 || status=$?
+	served "after a kill at C_DestroyObject $i of -retiremaster"
+	i=$((i + 1))
+done
+same "$status" 0
+[ "$i" -gt 4 ] || fail "only $i"
+same "$(master_keys)" 4
+want 0 p11kms -verifydb -json
+same "$(field bad)" 0
+want 0 p11kms -retiremaster -reason 'again' -json
+same "$(field retired)" 0
+want 0 p11kmsutil -audit -json
+prints '"event":"master.retire"' '"reason":"no longer in the token"' 'in bits'
+
 echo "# a rotation under way: gone on with only as it was begun"
 asked kpk passphrase 'KPK A'
 killed C_WrapKey:8=kill
@@ -162,7 +185,7 @@ echo "# refusals"
 lines "${answers[@]:0:2}" 'HMK A'
 want 2 p11kmsutil -modifyhmk
 says same
-lines 'an HMK phrase of it' 'an HMK phrase of it' 'hmk born'
+lines 'an HMK phrase of it' 'an HMK phrase of it' 'hmk to go'
 want 8 p11kmsutil -modifyhmk
 says 'ID of its own'
 want 2 p11kmsutil -modifyhmk -adopt
