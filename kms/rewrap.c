@@ -227,8 +227,8 @@ add_proof(struct rotation *z, struct kms_tx *tx)
 		return kms_fail(KMS_ERR_LIMIT, "root: too many proofs");
 	proof = &root->proof[root->nproofs++];
 	*proof = (struct kms_proof){.slot = z->next->slot.no};
-	return z->s->sealer->wrap(z->s->sealer, &z->next->slot, NULL,
-	    &proof->wrapped);
+	return kms_store_token_error(z->s->sealer->wrap(z->s->sealer,
+	    &z->next->slot, NULL, &proof->wrapped));
 }
 
 static int
@@ -240,8 +240,8 @@ draw_file_key(struct rotation *z)
 
 	r = kms_draw_secret(sealer, &key);
 	if (r == 0)
-		r = sealer->wrap(sealer, &z->next->slot, key,
-		    &z->next->file_key);
+		r = kms_store_token_error(sealer->wrap(sealer, &z->next->slot,
+		    key, &z->next->file_key));
 	kms_secret_free(&key);
 	return r;
 }

@@ -144,7 +144,8 @@ move(struct kms_store *s, uint16_t from, uint16_t to, struct kms_wrapped *w,
 		return kms_fail(KMS_ERR_DAMAGED,
 		    "rotation: key under KPK slot %u, which there is none of",
 		    from);
-	return s->sealer->rewrap(s->sealer, &a->slot, &b->slot, w, n);
+	return kms_store_token_error(s->sealer->rewrap(s->sealer, &a->slot,
+	    &b->slot, w, n));
 }
 
 static void

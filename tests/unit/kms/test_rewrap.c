@@ -314,6 +314,42 @@ START_TEST(what_was_wrapped_before_a_rotation_ended_is_not_taken)
 }
 END_TEST
 
+/* As a token says it that has lost the key since the store was opened. */
+static int
+rewrap_of_lost_key(struct kms_sealer *s, const struct kms_slot *from,
+    const struct kms_slot *to, struct kms_wrapped *w, size_t n)
+{
+	(void)s;
+	(void)to;
+	(void)w;
+	(void)n;
+	return kms_fail(KMS_ERR_NOTFOUND,
+	    "master key '%s': is not in the token", from->id);
+}
+
+START_TEST(a_master_key_lost_meanwhile_is_the_tokens_fault)
+{
+	struct kms_sealer *lost;
+	unsigned calls = 0;
+	struct stores t, u;
+	struct keys k;
+
+	begin(&t, &k, false);
+	u = t;
+	lost = failing_new(t.sealer, FAILING_NEVER, 0, &calls);
+	lost->rewrap = rewrap_of_lost_key;
+	u.options.sealer = lost;
+	u.store = NULL;
+	stores_open(&u);
+	fails(rotate(&u, KMS_ROLE_KPK), KMS_ERR_TOKEN, "'KPK 1'");
+	stores_close(&u);
+	ok(rotate(&t, KMS_ROLE_KPK));
+	same_keys(&t, &k);
+	lost->close(&lost);
+	stores_end(&t);
+}
+END_TEST
+
 /* Another process, while this one makes its key in the token. */
 static struct stores *other;
 static enum kms_role other_role;
@@ -564,6 +600,7 @@ test_rewrap(void)
 	tcase_add_test(tc, a_rotation_asks_the_token_for_no_data_key);
 	tcase_add_test(tc,
 	    what_was_wrapped_before_a_rotation_ended_is_not_taken);
+	tcase_add_test(tc, a_master_key_lost_meanwhile_is_the_tokens_fault);
 	tcase_add_loop_test(tc, two_rotations_at_once_lose_no_master_key, 0, 4);
 	tcase_add_test(tc, a_store_that_is_not_the_newest_destroys_no_key);
 	tcase_add_loop_test(tc, a_token_that_fails_at_any_call_loses_nothing, 0,
