@@ -110,8 +110,10 @@ hsm_adopt_key(struct hsm_session *s, struct hsm_quirks *q,
 	if (r == 0)
 		r = find_mech(s, &m, known);
 	if (r != 0)
-		return kms_fail_add(r, "%s to adopt",
-		    w->role == KMS_ROLE_HMK ? "HMK" : "KPK");
+		return kms_fail_add(r, "%s to adopt%s",
+		    w->role == KMS_ROLE_HMK ? "HMK" : "KPK",
+		    r == KMS_ERR_MASTER ? " (-preview shows what it must be)"
+					: "");
 	slot->mech = m.mech;
 	if (report != NULL)
 		report->mech = m.mech;

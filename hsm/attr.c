@@ -115,6 +115,16 @@ len_is_right(const struct found *f)
 	return f->value_len == 0 || f->value_len == KMS_KEY_LEN;
 }
 
+/* What is behind the two that common tools leave on. */
+static const char *
+advice(CK_ATTRIBUTE_TYPE type)
+{
+	if (type != CKA_COPYABLE && type != CKA_MODIFIABLE)
+		return "";
+	return "; else whoever has the PIN adds a usage to it, and the token "
+	       "shows data keys: make one so";
+}
+
 static const char *
 flag_text(bool on)
 {
@@ -141,11 +151,12 @@ hsm_attr_check(struct hsm_session *s, CK_OBJECT_HANDLE h, enum kms_mech mech)
 	for (size_t i = 0; i < RULES; i++) {
 		if (is_right(&f, i, wraps))
 			continue;
-		return kms_fail(KMS_ERR_MASTER, "%s is %s, must be %s for %s",
+		return kms_fail(KMS_ERR_MASTER, "%s is %s, must be %s for %s%s",
 		    rules[i].name,
 		    f.stated[i] ? flag_text(f.flag[i] != CK_FALSE)
 				: "not stated",
-		    flag_text(wanted(&rules[i], wraps)), hsm_mech_name(mech));
+		    flag_text(wanted(&rules[i], wraps)), hsm_mech_name(mech),
+		    advice(rules[i].type));
 	}
 	return 0;
 }

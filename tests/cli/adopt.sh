@@ -56,6 +56,20 @@ want 6 "${adopt[@]}" -hmkid 77 -kpklabel 'p11kms KPK ceremony'
 says CKA_
 [ ! -e "$store" ] || fail "a store was made"
 
+# As common tools make one: it encrypts too, and may be changed. With either
+# of them whoever has the PIN has the token show what it unwraps.
+p11 --keygen --key-type AES:32 --label common --id 78 --sensitive --private \
+	--usage-wrap
+want 6 "${adopt[@]}" -preview -hmklabel common \
+	-kpklabel 'p11kms KPK ceremony'
+for name in CKA_ENCRYPT CKA_DECRYPT CKA_MODIFIABLE CKA_COPYABLE; do
+	grep "$name" "$dir/out" | grep -q BAD || fail "$name is taken"
+done
+lines 'HMK adopted' 'KPK adopted'
+want 6 "${adopt[@]}" -hmkid 78 -kpklabel 'p11kms KPK ceremony'
+says CKA_ -preview
+[ ! -e "$store" ] || fail "a store was made"
+
 lines 'HMK adopted' 'KPK adopted'
 want 0 "${adopt[@]}" -hmklabel 'p11kms HMK ceremony' \
 	-kpklabel 'p11kms KPK ceremony' -json
