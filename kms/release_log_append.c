@@ -106,23 +106,32 @@ kms_log_unlock_file(struct kms_release_log *log)
  * and on Linux since 6.13 the next write must then change the inode, which
  * makes each sync a third dearer. */
 static int
-look(int fd, const char *path, int flags, struct statx *out)
+look(int fd, const char *path, int flags, struct kms_log_place *out)
 {
-	return statx(fd, path, flags, STATX_INO | STATX_SIZE, out);
+	struct statx st;
+
+	if (statx(fd, path, flags, STATX_INO | STATX_SIZE, &st) != 0)
+		return -1;
+	*out = (struct kms_log_place){st.stx_dev_major, st.stx_dev_minor,
+	    st.stx_ino, st.stx_size};
+	return 0;
 }
 
-/* A log that another process put aside must not get more records. */
+/* A log that another process put aside must not get more records. Its own
+ * number cannot change while it is open, so only the name is asked. */
 static int
 check_named(struct kms_release_log *log)
 {
-	struct statx a, b;
+	struct kms_log_place *own = &log->place, now;
 
-	if (look(log->file.fd, "", AT_EMPTY_PATH, &a) != 0)
+	if (own->ino == 0 && look(log->file.fd, "", AT_EMPTY_PATH, own) != 0)
 		return io_fail(log, "statx");
-	if (look(AT_FDCWD, log->path, AT_SYMLINK_NOFOLLOW, &b) == 0 &&
-	    a.stx_dev_major == b.stx_dev_major &&
-	    a.stx_dev_minor == b.stx_dev_minor && a.stx_ino == b.stx_ino)
+	if (look(AT_FDCWD, log->path, AT_SYMLINK_NOFOLLOW, &now) == 0 &&
+	    own->major == now.major && own->minor == now.minor &&
+	    own->ino == now.ino) {
+		own->size = now.size;
 		return 0;
+	}
 	return kms_fail(KMS_ERR_DAMAGED,
 	    "%s: the release log was removed or replaced; open the store "
 	    "again",
@@ -190,14 +199,17 @@ int
 kms_log_make_room(struct kms_release_log *log, size_t need)
 {
 	static const uint8_t zeros[CHUNK];
-	uint64_t size, want = log->end.size + need;
-	struct statx st;
+	uint64_t want = log->end.size + need;
+	struct kms_log_place now;
 	int r = 0;
 
-	if (look(log->file.fd, "", AT_EMPTY_PATH, &st) != 0)
+	if (want <= log->place.size)
+		return 0;
+	if (look(log->file.fd, "", AT_EMPTY_PATH, &now) != 0)
 		return io_fail(log, "statx");
-	for (size = st.stx_size; r == 0 && size < want; size += CHUNK)
-		r = kms_log_pwrite(&log->file, zeros, CHUNK, size);
+	for (; r == 0 && now.size < want; now.size += CHUNK)
+		r = kms_log_pwrite(&log->file, zeros, CHUNK, now.size);
+	log->place.size = r == 0 ? now.size : 0;
 	return r;
 }
 

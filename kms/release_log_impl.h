@@ -75,6 +75,12 @@ struct waiter {
 	int result;
 };
 
+/* Which file it is, and how long when last looked at under its lock. */
+struct kms_log_place {
+	uint32_t major, minor;
+	uint64_t ino, size; /* ino 0: not asked yet */
+};
+
 struct kms_release_log {
 	char *path;
 	bool readonly;
@@ -94,6 +100,7 @@ struct kms_release_log {
 
 	/* by whoever set busy */
 	struct kms_log_file file;
+	struct kms_log_place place;
 	struct kms_log_head end;             /* verified up to here */
 	struct kms_release_log_report found; /* at open */
 	int refuses; /* what every append answers; 0: none */
