@@ -50,4 +50,15 @@ int kms_rewrap(struct kms_store *, const struct kms_actor *,
 int kms_rewrap_retire(struct kms_store *, const struct kms_actor *,
     const char *reason, unsigned *n) KMS_MUST;
 
+struct kms_rewrap_past {
+	enum kms_role role; /* 0: the copy's keys are the current ones */
+	char id[KMS_ID_MAX + 1];
+	char successor[KMS_ID_MAX + 1];
+	int64_t rotated, retired; /* 0: not known; not retired */
+};
+/* Was a copy of this store, by its header, made under a master key that has
+ * been superseded since; by which, and when. Reads every audit row then. */
+int kms_rewrap_past(struct kms_store *, const struct kms_actor *,
+    struct kms_header *copy, struct kms_rewrap_past *) KMS_MUST;
+
 #endif

@@ -9,7 +9,6 @@
 #include "hsm/token.h"
 #include "kms/derive.h"
 #include "kms/setup.h"
-#include "kms/verify.h"
 #include "tools/open.h"
 #include "tools/print.h"
 
@@ -102,86 +101,6 @@ cmd_master_info(struct cli *cli)
 		r = open_owner(&at);
 	if (r == 0)
 		r = cmd_master_show(cli, at.config->store.path);
-	open_close(&at);
-	return r;
-}
-
-static const char *
-anchor_name(enum kms_anchor_state s)
-{
-	switch (s) {
-	case KMS_ANCHOR_KEPT:
-		return "kept";
-	case KMS_ANCHOR_NONE:
-		return "none";
-	case KMS_ANCHOR_OLDER:
-		return "older";
-	case KMS_ANCHOR_FOREIGN:
-		return "foreign";
-	}
-	return "?";
-}
-
-static int
-show_report(const struct cli *cli, const struct kms_verify_report *v)
-{
-	struct print *p = NULL;
-	int r = print_new(print_form(cli), NULL, &p);
-
-	if (r != 0)
-		return r;
-	print_number(p, "rows", "Rows", v->rows);
-	print_number(p, "groups", "Key Groups", v->groups);
-	print_number(p, "keys", "Keys", v->keys);
-	print_number(p, "audits", "Audit Rows", v->audits);
-	print_number(p, "tombstones", "Tombstones", v->tombstones);
-	print_number(p, "unwrapped", "Unwrapped in Token", v->unwrapped);
-	print_number(p, "bad", "Bad", v->bad);
-	print_number(p, "generation", "Generation", v->generation);
-	print_text(p, "anchor", "Anchor", anchor_name(v->anchor));
-	print_number(p, "behind", "Changes Behind Anchor", v->behind);
-	print_bool(p, "header_copies_differ", "Header Copy Damaged",
-	    v->header_copies_differ);
-	return print_end(&p);
-}
-
-/* The counts are shown also when a row is bad; the error then names it. */
-static int
-verify(struct open *at)
-{
-	struct kms_verify_report report = {0};
-	int r = kms_verify(at->store, &report, NULL, NULL), shown = 0;
-
-	if (r == 0 || report.bad > 0)
-		shown = show_report(at->cli, &report);
-	return r != 0 ? r : shown;
-}
-
-int
-cmd_master_verify(struct cli *cli)
-{
-	const char *copy = cli_value(cli, "store");
-	struct kms_store_options options;
-	struct open at = {.cli = cli};
-	int r;
-
-	if (copy == NULL) {
-		r = open_all(&at, cli);
-	} else {
-		r = open_config(&at, cli);
-		if (r == 0)
-			r = open_owner(&at);
-		if (r == 0)
-			r = open_sealer(&at);
-		if (r == 0) {
-			open_store_options(&at, &options);
-			options.path = copy;
-			options.readonly = true;
-			r = kms_store_open(&options, &at.store);
-		}
-	}
-	if (r == 0)
-		r = verify(&at);
 	open_close(&at);
 	return r;
 }

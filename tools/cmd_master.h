@@ -5,7 +5,6 @@
 #include "tools/cli.h"
 
 int cmd_master_info(struct cli *);
-int cmd_master_verify(struct cli *);
 int cmd_master_accept(struct cli *);
 int cmd_master_token(struct cli *);
 int cmd_master_retry_pin(struct cli *);

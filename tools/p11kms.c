@@ -7,6 +7,7 @@
 #include "tools/cmd_master.h"
 #include "tools/cmd_recovery.h"
 #include "tools/cmd_rotate.h"
+#include "tools/cmd_verify.h"
 #include "tools/service.h"
 
 /* clang-format off */
@@ -63,7 +64,7 @@ static const struct cli_operation operations[] = {
 	{.name = "info", .run = cmd_master_info, .options = store,
 	 .help = "shows the store's header; needs no token",
 	 .json = true},
-	{.name = "verifydb", .run = cmd_master_verify, .options = store,
+	{.name = "verifydb", .run = cmd_verify, .options = store,
 	 .help = "opens every row and unwraps every key in the token",
 	 .json = true},
 	{.name = "acceptrestore", .run = cmd_master_accept, .options = reason,

@@ -148,6 +148,29 @@ want 0 p11kms -retiremaster -reason test
 recover 5 back "$dir/old.db"
 says "$dir/old.db" 'master keys'
 
+echo "# how old a backup is, also from before a rotation"
+want 5 p11kms -verifydb -store "$dir/old.db"
+says "$dir/old.db: older: wrapped under KPK 'KPK one'" "by 'KPK two'" \
+	'retired at 2'
+before=$file
+lines 'HMK two'
+want 0 p11kmsutil -modifyhmk -nopphrase
+want 0 p11kms -verifydb -store "$before" -json
+same "$(field anchor) $(field sealed_under) $(field bad)" 'older HMK one 0'
+[ -n "$(field rotated)" ] || fail 'no time'
+want 0 p11kms -verifydb -store "$before"
+prints "older: sealed under HMK 'HMK one', which was superseded by 'HMK two' at 2"
+backup
+want 0 p11kms -verifydb -store "$file" -json
+same "$(field anchor)" older # by the change that recorded it
+want 0 p11kms -retiremaster -reason test
+want 5 p11kms -verifydb -store "$before"
+says "older: sealed under HMK 'HMK one'" "'HMK two'" 'retired at 2'
+mv "$store" "$dir/away.db" # nobody can tell
+want 5 p11kms -verifydb -store "$before"
+says 'not in the token'
+mv "$dir/away.db" "$store"
+
 echo "# the backup of another store"
 mv "$dir/store" "$dir/first"
 mkdir "$dir/store"
