@@ -42,6 +42,7 @@ static const struct row table[] = {
     {0x1E,  6, SHARED, {0, 0, 0, 0x03}, vt_info_prevent},
     {0x2B, 10, LOADED, {0x05, 0, FF, FF, FF, FF}, vt_move_locate10},
     {0x34, 10, LOADED, {0x1F, 0, 0, 0, 0, 0, FF, FF}, vt_move_position},
+    {0x4D, 10, 0,      {0, FF, 0, 0, 0, 0, FF, FF}, vt_info_log_sense},
     {0x55, 10, 0,      {0x10, 0, 0, 0, 0, 0, FF, FF}, vt_mode_select},
     {0x5A, 10, 0,      {0x18, FF, FF, 0, 0, 0, FF, FF}, vt_mode_sense},
     {0x8C, 16, LOADED, {0x1F, 0, 0, 0, 0, 0, 0, FF, FF, FF, FF, FF, FF, 0x01},

@@ -144,6 +144,7 @@ void
 vt_drive_load(struct vt_drive *d)
 {
 	d->loaded = d->tape != NULL;
+	d->loads += d->loaded;
 	d->at = 0;
 }
 

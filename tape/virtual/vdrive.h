@@ -28,6 +28,7 @@ struct vt_drive {
 	struct vt_personality kind; /* a copy: options change it */
 	struct vt_cartridge *tape;  /* NULL: empty */
 	bool loaded;                /* threaded, not at the slot */
+	uint64_t loads;             /* so far */
 	uint64_t at;                /* the next object */
 	uint32_t block_len;         /* 0: variable */
 	bool descriptor_sense, compress;

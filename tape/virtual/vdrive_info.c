@@ -137,6 +137,39 @@ vt_info_block_limits(struct vt_drive *d, struct vt_nexus *n,
 	vt_command_reply(c, &w, sizeof(buf));
 }
 
+enum { PAGES = 0x00, STATISTICS = 0x14, CUMULATIVE = 1, COUNTER_LEN = 8 };
+
+/* Which pages there are, and of the device statistics (SSC-4 8.3.5) how many
+ * tapes were loaded. */
+void
+vt_info_log_sense(struct vt_drive *d, struct vt_nexus *n, struct vt_command *c)
+{
+	uint8_t buf[32], page = c->cdb[2] & 0x3F;
+	struct kms_wr w;
+
+	(void)n;
+	kms_wr_fixed(&w, buf, sizeof(buf));
+	if ((page != PAGES && page != STATISTICS) ||
+	    c->cdb[2] >> 6 != CUMULATIVE) {
+		vt_command_bad_cdb(c, 2);
+		return;
+	}
+	kms_wr_u8(&w, page);
+	kms_wr_u8(&w, 0);
+	size_t at = kms_wr_reserve(&w, 2);
+	if (page == PAGES) {
+		kms_wr_u8(&w, PAGES);
+		kms_wr_u8(&w, STATISTICS);
+	} else {
+		kms_wr_u16(&w, 0);   /* lifetime volume loads */
+		kms_wr_u8(&w, 0x03); /* binary, a list parameter */
+		kms_wr_u8(&w, COUNTER_LEN);
+		kms_wr_u64(&w, d->loads);
+	}
+	kms_wr_fill(&w, at, 2);
+	vt_command_reply(c, &w, kms_get16(c->cdb + 7));
+}
+
 enum { VALUES = 0, LIST = 1 };
 enum { BINARY = 0, ASCII = 1, READ_ONLY = 0x80 };
 

@@ -16,6 +16,8 @@ void vt_info_inquiry(struct vt_drive *, struct vt_nexus *, struct vt_command *);
 void vt_info_block_limits(struct vt_drive *, struct vt_nexus *,
     struct vt_command *);
 /* Values and list of the medium's attributes: capacity, serial, barcode. */
+void vt_info_log_sense(struct vt_drive *, struct vt_nexus *,
+    struct vt_command *);
 void vt_info_read_attribute(struct vt_drive *, struct vt_nexus *,
     struct vt_command *);
 void vt_info_prevent(struct vt_drive *, struct vt_nexus *, struct vt_command *);
