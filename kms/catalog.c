@@ -216,14 +216,16 @@ struct search {
 	bool found;
 };
 
-/* Prelive too: a client that fetched it may have encrypted with it. */
+/* Prelive too: a client that fetched it may have encrypted with it. And a
+ * tape that was noted was written with it, whatever its state is now. */
 static int
 was_released(void *arg, const struct kms_release_entry *e)
 {
 	struct search *search = arg;
 
 	if (kms_tag_equal(&e->tag, search->tag) &&
-	    (e->state == KMS_ACTIVE || e->state == KMS_PRELIVE))
+	    (e->state == KMS_ACTIVE || e->state == KMS_PRELIVE ||
+		e->use == KMS_USE_NOTE))
 		search->found = true;
 	return 0;
 }

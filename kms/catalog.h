@@ -46,8 +46,8 @@ int kms_catalog_each(const struct kms_catalog *, const struct kms_tag *,
     void *) KMS_MUST;
 
 /* Was this key of the store ever released while active (or, to a client,
- * prelive)? True as well where the log cannot tell any more. Inside the
- * store. */
+ * prelive), or a tape noted as written with it? True as well where the log
+ * cannot tell any more. Inside the store. */
 int kms_catalog_released(struct kms_store *, const struct kms_tag *, bool *)
     KMS_MUST;
 

@@ -264,7 +264,7 @@ let_out(struct release *rel, struct kms_secret **out)
 		r = check_gate(rel);
 	if (r == 0)
 		r = check_actor(rel);
-	if (r == 0)
+	if (r == 0 && rel->purpose->use != KMS_USE_NOTE)
 		r = use_key(rel, &key);
 	if (r == 0)
 		r = record_release(rel);
@@ -400,6 +400,24 @@ kms_release_crypt(struct kms_store *s, const struct kms_actor *actor,
 
 	c->out = NULL;
 	return release(&rel, tag, NULL, &used, &none);
+}
+
+int
+kms_release_tape(struct kms_store *s, const struct kms_actor *actor,
+    const struct kms_tag *tag, const struct kms_purpose *written)
+{
+	struct kms_purpose purpose = *written;
+	struct release rel = {.s = s, .actor = actor, .purpose = &purpose};
+	struct kms_secret *none;
+	struct kms_tag noted;
+
+	purpose.use = KMS_USE_NOTE;
+	if ((purpose.volume == NULL || purpose.volume[0] == '\0') &&
+	    (purpose.medium == NULL || purpose.medium[0] == '\0'))
+		return kms_fail(KMS_ERR_USAGE,
+		    "the tape has neither label nor barcode nor serial; name "
+		    "it with -volume");
+	return release(&rel, tag, NULL, &noted, &none);
 }
 
 int

@@ -38,12 +38,18 @@ int kms_release_active(struct kms_store *, const struct kms_actor *,
  */
 int kms_release_crypt(struct kms_store *, const struct kms_actor *,
     const struct kms_tag *, struct kms_crypt *) KMS_MUST;
+/*
+ * No release: a tape that was written, or may have been, with a key which
+ * left before. Recorded for the catalog and for the delete gate, whatever the
+ * key's state; durable when it returns 0. Outside of any transaction. USAGE:
+ * neither volume nor medium. written->use does not matter.
+ */
+int kms_release_tape(struct kms_store *, const struct kms_actor *,
+    const struct kms_tag *, const struct kms_purpose *written) KMS_MUST;
 /* Which modes that has under the current KPK: a set of 1 << kms_cipher. */
 int kms_release_ciphers(struct kms_store *, unsigned *) KMS_MUST;
-/*
- * No release: the actor tells which tape it wrote with a key that it had
- * before. Recorded for the catalog, inside the transaction. NOTFOUND, DENIED.
- */
+/* The same inside a transaction, for one whose client tells it. NOTFOUND,
+ * DENIED. */
 int kms_release_note(struct kms_tx *, const struct kms_tag *,
     const struct kms_purpose *) KMS_MUST;
 /* Below the log: look-up, row check, unwrap. For kms_release and for the

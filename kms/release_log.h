@@ -21,7 +21,8 @@ enum kms_use {
 	KMS_USE_READ = 2,   /* a drive will decrypt: active or inactive */
 	KMS_USE_CLIENT = 3, /* KMIP Get */
 	KMS_USE_EXPORT = 4, /* any state, no serve gate */
-	KMS_USE_NOTE = 5, /* not a release: a client tells of a tape it wrote */
+	KMS_USE_NOTE =
+	    5, /* not a release: one more tape written with the key */
 	KMS_USE_ENCRYPT = 6, /* no release either: client data encrypted … */
 	KMS_USE_DECRYPT = 7, /* … or decrypted here; the key stayed */
 };

@@ -25,6 +25,13 @@ struct tape_keys {
 	 */
 	int (*get)(struct tape_keys *, const struct tape_want *,
 	    struct tape_kad *, struct kms_secret **);
+	/*
+	 * No key is asked for: want->kad's U-KAD is the tag of one that was
+	 * handed out to write, the rest a further tape that it was, or may
+	 * have been, used on. On record when it returns 0. Volume or medium
+	 * must be known.
+	 */
+	int (*note)(struct tape_keys *, const struct tape_want *);
 	void (*close)(struct tape_keys **);
 };
 

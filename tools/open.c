@@ -335,6 +335,25 @@ local_get(struct tape_keys *keys, const struct tape_want *want,
 	return 0;
 }
 
+static int
+local_note(struct tape_keys *keys, const struct tape_want *want)
+{
+	struct open *at = ((struct local_keys *)(void *)keys)->at;
+	const struct kms_purpose written = {
+	    .drive = want->drive,
+	    .volume = want->volume,
+	    .medium = want->medium,
+	};
+	struct kms_tag tag;
+	int r = kms_tag_from(&tag, want->kad->u, want->kad->u_len);
+
+	if (r == 0 && at->store == NULL)
+		r = open_rest(at);
+	if (r == 0)
+		r = kms_release_tape(at->store, &at->actor, &tag, &written);
+	return r;
+}
+
 static void
 local_close(struct tape_keys **keys)
 {
@@ -350,7 +369,9 @@ open_keys(struct open *at, struct tape_keys **out)
 	*out = NULL;
 	if (k == NULL)
 		return kms_fail(KMS_ERR_MEMORY, "keys: %s", strerror(errno));
-	k->keys = (struct tape_keys){.get = local_get, .close = local_close};
+	k->keys = (struct tape_keys){.get = local_get,
+	    .note = local_note,
+	    .close = local_close};
 	k->at = at;
 	*out = &k->keys;
 	return 0;

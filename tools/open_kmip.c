@@ -13,7 +13,14 @@
 struct kmip_keys {
 	struct tape_keys keys; /* first: the functions get this address */
 	const struct open *at;
+	bool deaf; /* the server that gave the key takes no notes of tapes */
 };
+
+static struct kmip_keys *
+self(struct tape_keys *keys)
+{
+	return (struct kmip_keys *)(void *)keys;
+}
 
 /* --- one server ----------------------------------------------------------- */
 
@@ -53,40 +60,65 @@ find_by_names(struct kmip_client *c, const struct tape_kad *kad,
 	return r;
 }
 
+static struct kmip_client_note
+note_of(const struct tape_want *want)
+{
+	return (struct kmip_client_note){.volume = want->volume,
+	    .medium = want->medium,
+	    .drive = want->drive};
+}
+
+static bool
+names_tape(const struct tape_want *want)
+{
+	return (want->volume != NULL && want->volume[0] != '\0') ||
+	    (want->medium != NULL && want->medium[0] != '\0');
+}
+
+static void
+warn_not_noted(const struct tape_want *want, int r)
+{
+	kms_log(KMS_LOG_WARN, "drive.volume_not_noted",
+	    "volume=\"%s\" reason=\"%s\"",
+	    want->volume != NULL ? want->volume : "", kms_err_cause(r));
+}
+
 /* A server that does not take the note has handed out the key all the same,
  * and knows to whom. */
 static void
-note_volume(struct kmip_client *c, const struct kmip_client_key *key,
-    const struct tape_want *want)
+note_volume(struct kmip_keys *k, struct kmip_client *c,
+    const struct kmip_client_key *key, const struct tape_want *want)
 {
-	const struct kmip_client_note note = {.volume = want->volume,
-	    .medium = want->medium,
-	    .drive = want->drive};
-	bool known = (want->volume != NULL && want->volume[0] != '\0') ||
-	    (want->medium != NULL && want->medium[0] != '\0');
+	const struct kmip_client_note note = note_of(want);
 	int r;
 
-	if (!known)
+	if (!names_tape(want))
 		return;
 	r = kmip_client_tell(c, key->uid, &note);
+	k->deaf = r == KMS_ERR_DENIED;
 	if (r != 0)
-		kms_log(KMS_LOG_WARN, "drive.volume_not_noted",
-		    "volume=\"%s\" reason=\"%s\"",
-		    note.volume != NULL ? note.volume : "", kms_err_cause(r));
+		warn_not_noted(want, r);
 }
 
 static int
-ask_server(const struct open *at, const char *server,
-    const struct tape_want *want, struct kmip_client_key *key)
+connect_to(const struct open *at, const char *server, struct kmip_client **c)
 {
 	const struct config_tls *t = &at->config->drive.tls;
 	const struct kmip_client_options o = {.servers = server,
 	    .tls = {.cert = t->cert, .key = t->key, .ca = t->ca},
 	    .wait_ms = at->cli->wait_ms};
+
+	return kmip_client_open(&o, c);
+}
+
+static int
+ask_server(struct kmip_keys *k, const char *server,
+    const struct tape_want *want, struct kmip_client_key *key)
+{
 	struct kmip_client *c = NULL;
 	int r;
 
-	r = kmip_client_open(&o, &c);
+	r = connect_to(k->at, server, &c);
 	if (r != 0)
 		return r;
 	if (want->pool != NULL)
@@ -95,7 +127,33 @@ ask_server(const struct open *at, const char *server,
 		r = find_by_names(c, want->kad, key);
 	/* what is read is in the catalog already */
 	if (r == 0 && want->pool != NULL)
-		note_volume(c, key, want);
+		note_volume(k, c, key, want);
+	kmip_client_close(&c);
+	return r;
+}
+
+/* By the key's tag, under whichever of its names the server knows it. */
+static int
+tell_server(struct kmip_keys *k, const char *server,
+    const struct tape_want *want, struct kmip_client_key *unused)
+{
+	const struct kmip_client_note note = note_of(want);
+	struct kmip_client *c = NULL;
+	char uid[KMIP_UID_MAX + 1];
+	struct kms_tag tag;
+	unsigned n;
+	int r;
+
+	(void)unused;
+	r = kms_tag_from(&tag, want->kad->u, want->kad->u_len);
+	if (r == 0)
+		r = connect_to(k->at, server, &c);
+	if (r != 0)
+		return r;
+	r = KMS_ERR_NOTFOUND;
+	for (n = 0; r == KMS_ERR_NOTFOUND && kmip_client_uid_of(&tag, n, uid);
+	     n++)
+		r = kmip_client_tell(c, uid, &note);
 	kmip_client_close(&c);
 	return r;
 }
@@ -128,10 +186,12 @@ none_has_it(const struct tape_want *want, int r, const char *why)
 
 /* Not found only when all of them said so. */
 static int
-ask_all(const struct open *at, const struct tape_want *want,
-    struct kmip_client_key *key)
+ask_all(struct kmip_keys *k,
+    int (*ask)(struct kmip_keys *, const char *server, const struct tape_want *,
+	struct kmip_client_key *),
+    const struct tape_want *want, struct kmip_client_key *key)
 {
-	const char *word = open_servers(at);
+	const char *word = open_servers(k->at);
 	char server[SERVER_MAX], why[WHY_MAX] = "";
 	size_t n, used = 0;
 	int r, worst = 0;
@@ -146,7 +206,7 @@ ask_all(const struct open *at, const struct tape_want *want,
 			    "servers: a name too long");
 		memcpy(server, word, n);
 		server[n] = '\0';
-		r = ask_server(at, server, want, key);
+		r = ask(k, server, want, key);
 		if (r == 0 || !is_worth_another(want, r)) {
 			if (r != 0)
 				kmip_client_key_clear(key);
@@ -168,13 +228,12 @@ static int
 kmip_get(struct tape_keys *keys, const struct tape_want *want,
     struct tape_kad *kad, struct kms_secret **secret)
 {
-	const struct open *at = ((struct kmip_keys *)(void *)keys)->at;
 	struct kmip_client_key key = {.key = NULL};
 	int r;
 
 	*secret = NULL;
 	memset(kad, 0, sizeof(*kad));
-	r = ask_all(at, want, &key);
+	r = ask_all(self(keys), ask_server, want, &key);
 	if (r == 0) {
 		memcpy(kad->u, key.tag.b, key.tag.len);
 		kad->u_len = key.tag.len;
@@ -182,6 +241,25 @@ kmip_get(struct tape_keys *keys, const struct tape_want *want,
 	}
 	kmip_client_key_clear(&key);
 	return r;
+}
+
+/* A server that refused the note of the first tape keeps no catalog: that was
+ * said then, and is no error now. */
+static int
+kmip_note(struct tape_keys *keys, const struct tape_want *want)
+{
+	struct kmip_client_key none = {.key = NULL};
+	int r;
+
+	if (!names_tape(want))
+		return kms_fail(KMS_ERR_USAGE,
+		    "the tape has neither label nor barcode nor serial; name "
+		    "it with -volume");
+	r = ask_all(self(keys), tell_server, want, &none);
+	if (r != KMS_ERR_DENIED || !self(keys)->deaf)
+		return r;
+	warn_not_noted(want, r);
+	return 0;
 }
 
 static void
@@ -222,7 +300,9 @@ open_keys_kmip(struct open *at, struct tape_keys **out)
 	k = calloc(1, sizeof(*k));
 	if (k == NULL)
 		return kms_fail(KMS_ERR_MEMORY, "keys: out of memory");
-	k->keys = (struct tape_keys){.get = kmip_get, .close = kmip_close};
+	k->keys = (struct tape_keys){.get = kmip_get,
+	    .note = kmip_note,
+	    .close = kmip_close};
 	k->at = at;
 	*out = &k->keys;
 	return 0;

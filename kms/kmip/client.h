@@ -62,7 +62,8 @@ struct kmip_client_note {
 };
 /* Tells the server: Add Attribute x-p11kms-volume, a text of volume, medium,
  * drive and time with ';' between, "-" for what is not known. USAGE: a ';' in
- * one of them. */
+ * one of them. DENIED: the server does not take it, from anybody or from us.
+ * NOTFOUND. */
 int kmip_client_tell(struct kmip_client *, const char *uid,
     const struct kmip_client_note *) KMS_MUST;
 

@@ -317,6 +317,24 @@ put_field(char *text, size_t cap, const char *field)
 	return kms_fail(KMS_ERR_USAGE, "volume or drive: too long, or a ';'");
 }
 
+/* It answered, and will not answer otherwise: that attribute, or adding any,
+ * is not for it. */
+static bool
+is_refusal(const struct kmip_response *res)
+{
+	if (res->n == 0)
+		return false;
+	switch (res->answer[0].reason) {
+	case KMIP_REASON_OPERATION_NOT_SUPPORTED:
+	case KMIP_REASON_FEATURE_NOT_SUPPORTED:
+	case KMIP_REASON_INVALID_FIELD:
+	case KMIP_REASON_INVALID_MESSAGE:
+		return true;
+	default:
+		return false;
+	}
+}
+
 int
 kmip_client_tell(struct kmip_client *c, const char *uid,
     const struct kmip_client_note *note)
@@ -340,8 +358,11 @@ kmip_client_tell(struct kmip_client *c, const char *uid,
 	kmip_ttlv_put_text(&t->payload[0], TAG(UNIQUE_IDENTIFIER), uid);
 	kmip_attr_put_custom(&t->payload[0], KMIP_NOTE, text);
 	r = talk_send(c, t, KMIP_OP_ADD_ATTRIBUTE, 0);
-	if (r == 0)
+	if (r == 0) {
 		r = kmip_client_check(c, &t->res, 0);
+		if (r == KMS_ERR_IO && is_refusal(&t->res))
+			r = kms_fail(KMS_ERR_DENIED, "%s", kms_err_cause(r));
+	}
 	talk_free(&t);
 	return r;
 }
