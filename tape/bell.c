@@ -11,14 +11,14 @@
 
 #include "tape/wire.h"
 
-#define ENV WIRE_ASK_ENV "="
+#define ENV_MAX 24 /* the name and its = */
 #define DIRECTORY "p11kmsdrive-XXXXXX"
-#define SOCKET "/next-key"
+#define SOCKET "/bell"
 #define WAITING 16 /* several processes may read one tape */
 #define DIR_MAX 80 /* a socket's name has 107 characters at most */
 
 struct tape_bell {
-	char dir[DIR_MAX], env[sizeof(ENV) + DIR_MAX + sizeof(SOCKET)];
+	char dir[DIR_MAX], env[ENV_MAX + DIR_MAX + sizeof(SOCKET)];
 	int fd;     /* -1: not listening */
 	int caller; /* who waits for an answer; -1: nobody */
 };
@@ -50,11 +50,11 @@ make_directory(struct tape_bell *b)
 }
 
 static int
-listen_there(struct tape_bell *b)
+listen_there(struct tape_bell *b, const char *env)
 {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
 
-	snprintf(b->env, sizeof(b->env), ENV "%s" SOCKET, b->dir);
+	snprintf(b->env, sizeof(b->env), "%s=%s" SOCKET, env, b->dir);
 	snprintf(a.sun_path, sizeof(a.sun_path), "%s" SOCKET, b->dir);
 	b->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (b->fd < 0 ||
@@ -65,7 +65,7 @@ listen_there(struct tape_bell *b)
 }
 
 int
-tape_bell_open(struct tape_bell **out)
+tape_bell_open(const char *env, struct tape_bell **out)
 {
 	*out = NULL;
 	struct tape_bell *b = calloc(1, sizeof(*b));
@@ -74,7 +74,7 @@ tape_bell_open(struct tape_bell **out)
 	b->fd = b->caller = -1;
 	int err = make_directory(b);
 	if (!err)
-		err = listen_there(b);
+		err = listen_there(b, env);
 	if (err)
 		tape_bell_close(&b);
 	*out = b;
@@ -93,7 +93,7 @@ tape_bell_close(struct tape_bell **pb)
 	if (b->fd >= 0)
 		close(b->fd);
 	if (b->env[0])
-		unlink(b->env + strlen(ENV));
+		unlink(strchr(b->env, '=') + 1);
 	if (b->dir[0])
 		rmdir(b->dir);
 	free(b);
@@ -123,9 +123,9 @@ tape_bell_take(struct tape_bell *b)
 
 /* He may be gone meanwhile; that is his affair. */
 void
-tape_bell_answer(struct tape_bell *b, bool loaded)
+tape_bell_answer(struct tape_bell *b, bool yes)
 {
-	uint8_t byte = loaded ? WIRE_ASK_LOADED : WIRE_ASK_REFUSED;
+	uint8_t byte = yes ? WIRE_ASK_LOADED : WIRE_ASK_REFUSED;
 
 	if (b->caller < 0)
 		return;

@@ -8,7 +8,10 @@
 #define INQUIRY_LEAST 36u
 #define TYPE_TAPE 0x01u
 #define MODE_LEN 12u /* header and one block descriptor (SPC-4 7.5.5) */
-#define TRIES 3u     /* the command, and twice more after unit attentions */
+#define LOG_CUMULATIVE 0x40u
+#define LOG_STATISTICS 0x14u /* device statistics (SSC-4 8.3.5) */
+#define LOG_LOADS 0x0000u    /* lifetime volume loads */
+#define TRIES 3u /* the command, and twice more after unit attentions */
 
 static bool
 note(struct tape_drive *d, const struct tape_sense *s)
@@ -240,6 +243,54 @@ tape_drive_block_len(struct tape_drive *d, uint32_t *len)
 		return kms_fail(KMS_ERR_DRIVE,
 		    "MODE SENSE: no block descriptor came");
 	*len = kms_get32(d->page + 8) & 0xFFFFFF;
+	return 0;
+}
+
+/* The parameter of that code (SPC-4 7.3.2), as a number. */
+static bool
+log_parameter(const uint8_t *p, size_t len, uint16_t want, uint64_t *value)
+{
+	struct kms_rd r;
+
+	kms_rd_init(&r, p, len);
+	kms_rd_skip(&r, 4); /* the page's header */
+	while (kms_rd_left(&r) >= 4) {
+		uint16_t code = kms_rd_u16(&r);
+		kms_rd_skip(&r, 1);
+		uint8_t n = kms_rd_u8(&r);
+		const uint8_t *b = kms_rd_bytes(&r, n);
+		if (!b || (code == want && (n == 0 || n > 8)))
+			return false;
+		if (code != want)
+			continue;
+		for (*value = 0; n > 0; n--)
+			*value = *value << 8 | *b++;
+		return true;
+	}
+	return false;
+}
+
+int
+tape_drive_loads(struct tape_drive *d, bool *known, uint64_t *loads)
+{
+	struct tape_cmd cmd = {.cdb = {0x4D, 0,
+				   LOG_CUMULATIVE | LOG_STATISTICS},
+	    .cdb_len = 10,
+	    .dir = TAPE_IN};
+	size_t got;
+
+	*known = false;
+	kms_put16(cmd.cdb + 7, DRIVE_PAGE_ROOM);
+	cmd.in = d->page;
+	cmd.len = DRIVE_PAGE_ROOM;
+	cmd.timeout_ms = DRIVE_TIMEOUT_MS;
+	int err = tape_drive_exec(d, &cmd, "LOG SENSE", &got, NULL);
+	if (!err)
+		*known = (d->page[0] & 0x3F) == LOG_STATISTICS &&
+		    log_parameter(d->page, got, LOG_LOADS, loads);
+	if (err != KMS_ERR_DRIVE && err != KMS_ERR_BUSY)
+		return err;
+	kms_err_clear();
 	return 0;
 }
 

@@ -61,6 +61,11 @@ int tape_drive_medium(struct tape_drive *, bool *in) KMS_MUST;
 /* The length of fixed blocks; 0: blocks of any length (MODE SENSE). */
 int tape_drive_block_len(struct tape_drive *, uint32_t *len) KMS_MUST;
 
+/* How many tapes the drive has loaded in its life (LOG SENSE, device
+ * statistics). known is false when it does not say. */
+int tape_drive_loads(struct tape_drive *, bool *known, uint64_t *loads)
+    KMS_MUST;
+
 /* KMS_ERR_DRIVE, saying why, when this host cannot set keys. */
 int tape_drive_capabilities(struct tape_drive *, struct tape_capabilities *)
     KMS_MUST;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "tape/bell.h"
+#include "tape/wire.h"
 
 #define CAUSE_ROOM TAPE_EXCHANGE_CAUSE
 
@@ -93,11 +94,13 @@ replaced(const char *const *set, const char *entry)
 	return false;
 }
 
-/* environ with the additions; the array alone is allocated. */
+/* environ with the additions; the array alone is allocated. A bell of another
+ * job, this one's caller, does not pass on. */
 static const char **
 environment(const char *const *set, const struct tape_bell *bell)
 {
-	const char *ring[] = {bell ? tape_bell_env(bell) : NULL, NULL};
+	static const char *const bells[] = {WIRE_ASK_ENV "=", WIRE_TELL_ENV "=",
+	    NULL};
 	size_t n = 0, more = 0, at = 0;
 
 	while (environ[n])
@@ -108,11 +111,11 @@ environment(const char *const *set, const struct tape_bell *bell)
 	if (!out)
 		return NULL;
 	for (size_t i = 0; i < n; i++)
-		if (!replaced(set, environ[i]) && !replaced(ring, environ[i]))
+		if (!replaced(set, environ[i]) && !replaced(bells, environ[i]))
 			out[at++] = environ[i];
 	for (size_t i = 0; i < more; i++)
 		out[at++] = set[i];
-	out[at] = ring[0];
+	out[at] = bell ? tape_bell_env(bell) : NULL;
 	return out;
 }
 
@@ -121,6 +124,7 @@ struct running {
 	struct guard guard;
 	struct tape_bell *bell; /* NULL: the program cannot ask */
 	struct tape_exchange exchange;
+	struct tape_volumes *volumes; /* NULL: it reads */
 };
 
 static int
@@ -187,14 +191,16 @@ signals_pass(const struct guard *g, pid_t pid)
 			pass_on(pid, &info);
 }
 
-/* The program stands before a block of another key, and waits. */
+/* The program stands before a block of another key, or is about to write on a
+ * tape that may be another one; and waits. */
 static void
 ring_answer(struct running *run, struct tape_job_result *r)
 {
 	if (!tape_bell_take(run->bell))
 		return;
-	tape_bell_answer(run->bell,
-	    tape_exchange_key(&run->exchange, &r->loaded) == 0);
+	int err = run->volumes ? tape_volumes_look(run->volumes)
+			       : tape_exchange_key(&run->exchange, &r->loaded);
+	tape_bell_answer(run->bell, err == 0);
 }
 
 /* No deadline: a backup takes as long as it takes. */
@@ -249,10 +255,14 @@ static int
 job_inside(const struct tape_job *job, struct running *run,
     struct tape_job_result *r)
 {
-	int err = job->before_spawn ? job->before_spawn(job->arg) : 0;
+	int err = job->volumes ? tape_volumes_begin(job->volumes) : 0;
 
-	if (!err && job->bell && job->next_key)
-		err = tape_bell_open(&run->bell);
+	if (!err && job->before_spawn)
+		err = job->before_spawn(job->arg);
+	if (!err && job->bell && (job->next_key || job->volumes))
+		err = tape_bell_open(job->volumes ? WIRE_TELL_ENV
+						  : WIRE_ASK_ENV,
+		    &run->bell);
 	if (err)
 		return err;
 	for (;;) {
@@ -287,10 +297,25 @@ job_clear(struct tape_drive *d, int err)
 	    cause);
 }
 
+/* With the key gone from the drive, whatever happened before. */
+static int
+job_volumes(struct tape_volumes *v, int err)
+{
+	char cause[CAUSE_ROOM];
+
+	if (!err)
+		return tape_volumes_end(v);
+	snprintf(cause, sizeof(cause), "%s", kms_err_cause(err));
+	int also = tape_volumes_end(v);
+	return also ? kms_fail(err, "%s; and %s", cause, kms_err_cause(also))
+		    : kms_fail(err, "%s", cause);
+}
+
 int
 tape_job_run(const struct tape_job *job, struct tape_job_result *r)
 {
 	struct running run = {
+	    .volumes = job->volumes,
 	    .exchange = {.drive = job->drive,
 		.next_key = job->next_key,
 		.arg = job->arg},
@@ -305,6 +330,8 @@ tape_job_run(const struct tape_job *job, struct tape_job_result *r)
 	if (!err) {
 		err = job_inside(job, &run, r);
 		err = job_clear(job->drive, err);
+		if (job->volumes && r->started)
+			err = job_volumes(job->volumes, err);
 	}
 	tape_bell_close(&run.bell);
 	guard_end(&run.guard);

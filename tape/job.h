@@ -11,6 +11,7 @@
 #define TAPE_JOB_H
 
 #include "tape/exchange.h"
+#include "tape/volumes.h"
 
 struct tape_job {
 	struct tape_drive *drive;
@@ -36,6 +37,12 @@ struct tape_job {
 	 */
 	int (*next_key)(void *arg, struct tape_load *, struct kms_secret **key);
 	bool bell, again;
+	/*
+	 * Writing: the tapes that the key may come upon, beyond the first.
+	 * With bell the program tells of each (wire.h); the last look is when
+	 * the drive is cleared. NULL: they are not recorded.
+	 */
+	struct tape_volumes *volumes;
 };
 
 struct tape_job_result {
@@ -57,7 +64,7 @@ struct tape_job_result {
  * 0: ran (whatever it returned), key proven, drive cleared. Else the first
  * error, and a second one in its text; KMS_ERR_UNPROVEN when the key was
  * lost or not cleared, also when the program succeeded. A next key that could
- * not be had is an error too.
+ * not be had, or a tape that could not be recorded, is an error too.
  */
 int tape_job_run(const struct tape_job *, struct tape_job_result *) KMS_MUST;
 

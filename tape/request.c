@@ -90,6 +90,8 @@ tape_request_key(struct tape_drive *d, struct tape_keys *keys,
 		err = tape_medium_read(d, &m);
 	if (err)
 		return err;
+	if (q->tape)
+		*q->tape = m;
 	want.pool = q->pool;
 	want.kad = q->pool ? NULL : &named;
 	want.drive = tape_drive_identity(d)->serial;

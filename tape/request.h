@@ -16,6 +16,7 @@ struct tape_request {
 	bool read;          /* reading: the next block on tape decides */
 	const char *volume; /* label for the record; NULL: the barcode */
 	bool keep_on_unload;
+	struct tape_medium *tape; /* gets the tape on record; may be NULL */
 };
 
 /*

@@ -73,8 +73,14 @@ int wire_exec(int fd, const struct wire_req *, const void *out, void *in,
 #define WIRE_ASK_ENV "P11KMS_NEXT_KEY"
 #define WIRE_ASK_LOADED 1u  /* read again */
 #define WIRE_ASK_REFUSED 0u /* there is no key for it */
+/*
+ * One that was started to write tells, in the same way and before it writes,
+ * that another tape may be in: it goes on record. REFUSED: the drive could not
+ * be asked which tape that is.
+ */
+#define WIRE_TELL_ENV "P11KMS_NEW_TAPE"
 
-/* 0: it is loaded. -1 with errno: refused (EACCES), or nobody answers. */
+/* 0: LOADED. -1 with errno: refused (EACCES), or nobody answers. */
 int wire_ask(const char *path, int timeout_ms);
 
 #endif

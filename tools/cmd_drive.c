@@ -9,6 +9,7 @@
 #include "tape/job.h"
 #include "tape/node.h"
 #include "tape/request.h"
+#include "tools/cmd_note.h"
 #include "tools/open.h"
 #include "tools/print.h"
 #include "tools/run_env.h"
@@ -16,8 +17,8 @@
 /* Enough for the pages without a key; no memory need be locked for them. */
 #define PAGE_HEAP (64u * 1024)
 
-static int
-open_drive(const struct cli *cli, struct tape_drive **drive,
+int
+cmd_drive_open(const struct cli *cli, struct tape_drive **drive,
     struct tape_node *node)
 {
 	struct tape_transport *t = NULL;
@@ -87,7 +88,7 @@ int
 cmd_drive_status(struct cli *cli)
 {
 	struct tape_drive *drive = NULL;
-	int r = open_drive(cli, &drive, NULL);
+	int r = cmd_drive_open(cli, &drive, NULL);
 
 	if (r == 0)
 		r = show_state(cli, drive);
@@ -102,7 +103,7 @@ cmd_drive_clear(struct cli *cli)
 	int r = kms_secret_init(PAGE_HEAP, KMS_SECRET_OPTIONAL);
 
 	if (r == 0)
-		r = open_drive(cli, &drive, NULL);
+		r = cmd_drive_open(cli, &drive, NULL);
 	if (r == 0)
 		r = tape_drive_clear(drive);
 	if (r == 0)
@@ -119,7 +120,8 @@ struct loading {
 	struct tape_node node;
 	struct kms_secret *key;
 	struct tape_load load;
-	bool other_tape; /* than the one that -volume named */
+	struct tape_medium tape; /* the one that the release names */
+	bool other_tape;         /* than the one that -volume named */
 };
 
 static void
@@ -141,7 +143,7 @@ loading_begin(struct loading *l, const struct cli *cli)
 
 	memset(l, 0, sizeof(*l));
 	r = open_drive_host(&l->at, cli);
-	return r == 0 ? open_drive(cli, &l->drive, &l->node) : r;
+	return r == 0 ? cmd_drive_open(cli, &l->drive, &l->node) : r;
 }
 
 static int
@@ -160,6 +162,7 @@ loading_key(struct loading *l, const struct cli *cli)
 	    .read = cli_has(cli, "read"),
 	    .volume = cli_value(cli, "volume"),
 	    .keep_on_unload = cli_has(cli, "keep_on_unload"),
+	    .tape = &l->tape,
 	};
 	struct kms_tag tag;
 	int r = 0;
@@ -233,6 +236,32 @@ next_key(void *arg, struct tape_load *load, struct kms_secret **key)
 	return r != 0 ? r : left;
 }
 
+/*
+ * The program has, or had, another tape in the drive: the store is opened for
+ * that as at the beginning, and closed again. The terminal is ours again when
+ * it has ended.
+ */
+static int
+note_tape(void *arg, const struct tape_medium *m, bool ended)
+{
+	struct loading *l = arg;
+	const struct tape_want tape = {
+	    .kad = &l->load.kad,
+	    .drive = tape_drive_identity(l->drive)->serial,
+	    .volume = m->barcode,
+	    .medium = m->serial,
+	};
+	struct harden hard;
+	int r, left;
+
+	l->at.unattended = !ended;
+	harden_start(&hard);
+	r = l->keys->note(l->keys, &tape);
+	left = open_leave(&l->at);
+	harden_undo(&hard);
+	return r != 0 ? r : left;
+}
+
 /* The drive has proven the key: nothing of ours stays open or in memory
  * while somebody else's program runs. */
 static int
@@ -283,10 +312,46 @@ say_due(const struct cli *cli, const struct tape_job_result *result)
 	    cli->program->name, tag, (unsigned long long)result->block.object);
 }
 
+/* One line for each tape, with the command that records it. */
+static void
+say_missed(const struct loading *l, const struct tape_volumes *v)
+{
+	const struct tape_want tape = {
+	    .kad = &l->load.kad,
+	    .drive = tape_drive_identity(l->drive)->serial,
+	};
+
+	for (size_t i = 0; i < v->n_missed; i++)
+		cmd_note_say_missed(l->at.cli, &tape, &v->missed[i]);
+}
+
+/* Everything is loaded or there is none to load: the program's turn. */
+static int
+run_program(struct loading *l, struct cli *cli, struct tape_job *job,
+    bool is_virtual)
+{
+	struct tape_job_result result = {.started = false};
+	struct tape_volumes volumes = {.drive = l->drive,
+	    .note = note_tape,
+	    .arg = l,
+	    .last = l->tape};
+	int r;
+
+	job->drive = l->drive;
+	job->bell = is_virtual || !cli_has(cli, "read");
+	job->volumes = cli_has(cli, "read") ? NULL : &volumes;
+	r = tape_job_run(job, &result);
+	cli->status = tape_job_exit(r, &result);
+	if (r == 0 && result.due)
+		say_due(cli, &result);
+	say_missed(l, &volumes);
+	tape_volumes_free(&volumes);
+	return r;
+}
+
 int
 cmd_drive_run(struct cli *cli)
 {
-	struct tape_job_result result = {.started = false};
 	struct run_env env = {.set = {NULL}};
 	struct loading l;
 	bool none = false;
@@ -309,13 +374,8 @@ cmd_drive_run(struct cli *cli)
 	if (r == 0)
 		r = loading_first(&l, cli, &none);
 	if (r == 0) {
-		job.drive = l.drive;
 		job.load = none ? NULL : &l.load;
-		job.bell = env.is_virtual;
-		r = tape_job_run(&job, &result);
-		cli->status = tape_job_exit(r, &result);
-		if (r == 0 && result.due)
-			say_due(cli, &result);
+		r = run_program(&l, cli, &job, env.is_virtual);
 	}
 	run_env_free(&env);
 	loading_end(&l);

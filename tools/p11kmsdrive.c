@@ -2,6 +2,7 @@
 #include <stddef.h>
 
 #include "tools/cmd_drive.h"
+#include "tools/cmd_note.h"
 
 /* clang-format off */
 #define DRIVE  CLI_REQUIRED("drive", "D", "/dev/sgN, /dev/nstN, vtape:SOCKET")
@@ -42,6 +43,16 @@ static const struct cli_option run[] = {
 	CLI_END
 };
 
+static const struct cli_option note[] = {
+	CLI_VALUE("drive", "D", "the tape and the key that are in it"),
+	CLI_VALUE("tag", "T", "the key"),
+	VOLUME,
+	CLI_VALUE("medium", "S", "the tape's own serial"),
+	CLI_VALUE("drive_serial", "S", "the serial of a drive not named by D"),
+	CLI_VALUE("server", "HOST[:PORT]", "on the record of a KMIP server"),
+	CLI_END
+};
+
 static const struct cli_operation operations[] = {
 	{.name = "list", .run = cmd_drive_list, .options = list,
 	 .help = "lists the tape drives of this host",
@@ -58,6 +69,9 @@ static const struct cli_operation operations[] = {
 	{.name = "run", .run = cmd_drive_run, .options = run,
 	 .help = "loads, runs CMD, proves that the key stayed, clears",
 	 .command = true, .own_base = 100},
+	{.name = "note", .run = cmd_drive_note, .options = note,
+	 .help = "one more tape that a key was written on, for the catalog",
+	 .json = true},
 	{.name = NULL}
 };
 /* clang-format on */

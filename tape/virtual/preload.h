@@ -48,6 +48,7 @@ struct vtp_node {
 	enum vtp_kind kind;
 	int flags;   /* of open(2) */
 	bool broken; /* the stream is out of step: nothing more goes */
+	bool told;   /* p11kmsdrive knows which tape is written on */
 	/* st: */
 	bool ready, protect, unknown; /* unknown: position, after a reset */
 	uint32_t block_size, block_min, block_max;
@@ -104,6 +105,14 @@ void vtp_stat(enum vtp_kind, struct stat *);
 
 /* One command, by the lock's holder. 0, or -1 with errno. */
 int vtp_exec(struct vtp_node *, const struct vtp_cmd *, struct vtp_reply *);
+
+/* bell.c: p11kmsdrive, where it started this program. Is the next block's key
+ * loaded now? Asked by one that reads. */
+bool vtp_next_key_loaded(void);
+/* Around each command: one that writes tells when the tape may be another. */
+void vtp_before(struct vtp_node *, const struct vtp_cmd *);
+void vtp_after(struct vtp_node *, const struct vtp_cmd *,
+    const struct vtp_reply *);
 
 /* st.c: as the system calls; -1 with errno. By the lock's holder. */
 int vtp_st_open(struct vtp_node *);

@@ -574,11 +574,13 @@ vtp_exec(struct vtp_node *n, const struct vtp_cmd *c, struct vtp_reply *r)
 		return -1;
 	}
 	memcpy(q.cdb, c->cdb, sizeof(q.cdb));
+	vtp_before(n, c);
 	if (wire_exec(n->socket, &q, c->out, c->in, c->len, &r->got, &r->status,
 		r->sense, &r->sense_len, c->timeout_ms) < 0) {
 		n->broken = true;
 		return -1;
 	}
 	sense_read(r);
+	vtp_after(n, c, r);
 	return 0;
 }

@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mtio.h>
@@ -240,16 +239,6 @@ needs_key(const struct vtp_reply *r)
 	    (r->ascq == ASCQ_NO_KEY || r->ascq == ASCQ_WRONG_KEY);
 }
 
-/* Is the next block's key loaded now? p11kmsdrive is asked, where it started
- * this program to read. */
-static bool
-next_key_loaded(void)
-{
-	const char *path = getenv(WIRE_ASK_ENV);
-
-	return path && wire_ask(path, TIMEOUT_MS) == 0;
-}
-
 /*
  * READ, and again for what is left once the next key is in the drive. Asked
  * once for each block: a key that does not help is not asked for again.
@@ -272,7 +261,7 @@ read_on(struct vtp_node *n, uint8_t *buf, size_t len, size_t *done,
 		asked = asked && r->got == 0;
 		*done += r->got;
 		r->got = 0;
-		if (asked || !next_key_loaded())
+		if (asked || !vtp_next_key_loaded())
 			return 0;
 		asked = true;
 	}

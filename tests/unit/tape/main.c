@@ -29,6 +29,7 @@ main(int argc, char **argv)
 	suite_add_tcase(s, request_tests());
 	suite_add_tcase(s, bell_tests());
 	suite_add_tcase(s, exchange_tests());
+	suite_add_tcase(s, volumes_tests());
 	suite_add_tcase(s, job_tests());
 	suite_add_tcase(s, conform_tests());
 	SRunner *r = srunner_create(s);

@@ -217,6 +217,39 @@ spout(struct mock *m, const struct tape_cmd *c, struct tape_reply *r)
 	kms_secret_free(&key);
 }
 
+/* READ ATTRIBUTE: the barcode is the only one. */
+static void
+attribute(const struct mock *m, const struct tape_cmd *c, struct tape_reply *r)
+{
+	uint8_t b[64];
+	struct kms_wr w;
+
+	if (kms_get16(c->cdb + 8) != 0x0806 || m->barcode[0] == '\0') {
+		mock_check(r, 5, 0x24, 0);
+		return;
+	}
+	kms_wr_fixed(&w, b, sizeof(b));
+	size_t at = kms_wr_reserve(&w, 4);
+	kms_wr_u16(&w, 0x0806);
+	kms_wr_u8(&w, 0x81);
+	kms_wr_u16(&w, (uint16_t)strlen(m->barcode));
+	kms_wr_bytes(&w, m->barcode, strlen(m->barcode));
+	kms_wr_fill(&w, at, 4);
+	reply_bytes(c, r, b, w.len);
+}
+
+static void
+statistics(const struct mock *m, const struct tape_cmd *c, struct tape_reply *r)
+{
+	const uint8_t b[] = {0x14, 0, 0, 12, 0, 1, 3, 1, 9, 0, 0, 3, 3, 0, 0,
+	    (uint8_t)m->loads};
+
+	if (m->counts)
+		reply_bytes(c, r, b, sizeof(b));
+	else
+		mock_check(r, 5, 0x20, 0);
+}
+
 static void
 dispatch(struct mock *m, const struct tape_cmd *c, struct tape_reply *r)
 {
@@ -232,6 +265,10 @@ dispatch(struct mock *m, const struct tape_cmd *c, struct tape_reply *r)
 	}
 	if (c->cdb[0] == 0x00 && !m->medium)
 		mock_check(r, 2, 0x3A, 0);
+	else if (c->cdb[0] == 0x4D)
+		statistics(m, c, r);
+	else if (c->cdb[0] == 0x8C && m->barcode)
+		attribute(m, c, r);
 	else if (c->cdb[0] == 0xA2)
 		spin(m, c, r);
 	else if (c->cdb[0] == 0xB5)

@@ -28,6 +28,9 @@ struct mock {
 	struct tape_status st;
 	uint8_t key[KMS_KEY_LEN];
 	bool ckod, has_key;
+	const char *barcode; /* in the tape's chip; "" where it has none */
+	bool counts;         /* its loads */
+	uint64_t loads;
 
 	/* The next block on tape. */
 	uint8_t nbes;    /* 6: encrypted under block_key; else reported as is */

@@ -18,6 +18,7 @@ TCase *hostile_tests(void);
 TCase *request_tests(void);
 TCase *bell_tests(void);
 TCase *exchange_tests(void);
+TCase *volumes_tests(void);
 TCase *job_tests(void);
 TCase *conform_tests(void);
 

@@ -23,7 +23,7 @@ setup(void)
 {
 	fx = fx_new();
 	setenv("TMPDIR", fx_path(fx, "."), 1);
-	ck_assert_int_eq(tape_bell_open(&b), 0);
+	ck_assert_int_eq(tape_bell_open(WIRE_ASK_ENV, &b), 0);
 	snprintf(path, sizeof(path), "%s", strchr(tape_bell_env(b), '=') + 1);
 }
 
@@ -143,11 +143,11 @@ START_TEST(a_directory_that_will_not_do_is_passed_over)
 	name[sizeof(name) - 1] = '\0';
 	tape_bell_close(&b);
 	setenv("TMPDIR", name, 1);
-	ck_assert_int_eq(tape_bell_open(&b), 0);
+	ck_assert_int_eq(tape_bell_open(WIRE_ASK_ENV, &b), 0);
 	ck_assert_ptr_nonnull(strstr(tape_bell_env(b), "=/tmp/"));
 	tape_bell_close(&b);
 	setenv("TMPDIR", "/no/such", 1);
-	ck_assert_int_eq(tape_bell_open(&b), KMS_ERR_IO);
+	ck_assert_int_eq(tape_bell_open(WIRE_ASK_ENV, &b), KMS_ERR_IO);
 	ck_assert_ptr_null(b);
 }
 END_TEST
