@@ -65,19 +65,6 @@ kms_key_show(struct kms_tx *tx, const struct kms_record *record,
 	kms_gate_look(kms_tx_store(tx), &facts, &view->gate);
 }
 
-static int
-group_name(struct kms_tx *tx, uint64_t group, char out[KMS_NAME_MAX + 1])
-{
-	struct kms_record record;
-	int r;
-
-	r = kms_tx_get(tx, group, &record);
-	if (r == 0)
-		memcpy(out, record.u.group.name, KMS_NAME_MAX + 1);
-	kms_record_clear(&record);
-	return r;
-}
-
 /* group NULL: looked up. */
 static int
 view_row(struct kms_tx *tx, uint64_t id, const char *group,
@@ -89,7 +76,7 @@ view_row(struct kms_tx *tx, uint64_t id, const char *group,
 
 	r = kms_tx_get(tx, id, &record);
 	if (r == 0 && group == NULL)
-		r = group_name(tx, record.u.key.group, name);
+		r = kms_tx_group_name(tx, record.u.key.group, name);
 	if (r == 0)
 		kms_key_show(tx, &record, group == NULL ? name : group, view);
 	kms_record_clear(&record);
@@ -164,7 +151,7 @@ list_row(struct listing *l, const struct kms_directory_row *row)
 	if (l->filter->active_only && key->state != KMS_ACTIVE)
 		return 0;
 	if (key->group != l->group)
-		r = group_name(l->tx, key->group, l->group_name);
+		r = kms_tx_group_name(l->tx, key->group, l->group_name);
 	if (r != 0)
 		return r;
 	l->group = key->group;

@@ -131,18 +131,16 @@ static int
 find_held(struct kms_tx *tx, const struct kms_directory_row *row,
     struct kms_name_of *out)
 {
-	struct kms_record key, group = {0};
+	struct kms_record key;
 	int r;
 
 	r = kms_tx_get(tx, row->id, &key);
 	if (r == 0)
-		r = kms_tx_get(tx, key.u.key.group, &group);
+		r = kms_tx_group_name(tx, key.u.key.group, out->group);
 	if (r == 0) {
 		memcpy(out->key, key.u.key.name, sizeof(out->key));
-		memcpy(out->group, group.u.group.name, sizeof(out->group));
 		out->held = true;
 	}
-	kms_record_clear(&group);
 	kms_record_clear(&key);
 	return r;
 }

@@ -17,8 +17,15 @@ struct release {
 	const struct kms_directory_row *row; /* borrowed, inside the store */
 	const struct kms_directory_key *key;
 	struct kms_crypt *crypt; /* the key's work; NULL: it leaves itself */
+	char group[KMS_NAME_MAX + 1]; /* for an actor who is limited by it */
 	bool log_lost;
 	bool overtaken; /* by a change that ended before the key was out */
+};
+
+/* What is asked for: a tag, or the active key of a group. */
+struct wanted {
+	const struct kms_tag *tag; /* NULL: by group */
+	const char *group;
 };
 
 /* --- is it there ------------------------------------------------------ */
@@ -128,29 +135,84 @@ check_gate(const struct release *rel)
 	return kms_gate_refuse(text);
 }
 
-/* The group's name is read only for an actor who is limited by it. */
 static int
 check_actor(const struct release *rel)
 {
-	const struct kms_directory_row *row;
 	const struct kms_actor *actor = rel->actor;
+
+	if (actor->may == NULL ||
+	    actor->may(actor, KMS_EVENT_RELEASE, rel->group))
+		return 0;
+	return kms_fail(KMS_ERR_DENIED, "%s may not %s in %s", actor->who.name,
+	    kms_event_name(KMS_EVENT_RELEASE), rel->group);
+}
+
+static int
+check_all(const struct release *rel)
+{
+	int r;
+
+	r = check_state(rel);
+	if (r == 0)
+		r = check_gate(rel);
+	if (r == 0)
+		r = check_actor(rel);
+	return r;
+}
+
+/* --- in the store ----------------------------------------------------- */
+
+/* Only for an actor who is limited by it is the group's name needed. False:
+ * it must be read, and was not. */
+static int
+learn_group(struct release *rel, bool readable, bool *known)
+{
+	const struct kms_directory_row *row;
 	struct kms_record group;
 	int r;
 
-	if (actor->may == NULL)
+	*known = rel->actor == NULL || rel->actor->may == NULL;
+	if (*known)
 		return 0;
 	row = kms_directory_by_id(rel->s->dir, rel->key->group);
 	if (row == NULL)
 		return kms_fail(KMS_ERR_INTERNAL, "key without a group");
+	*known = kms_group_name_get(rel->s->names, row, rel->group);
+	if (*known || !readable)
+		return 0;
 	r = kms_sync_read(rel->s, row, &group);
-	if (r != 0)
-		return r;
-	if (!actor->may(actor, KMS_EVENT_RELEASE, group.u.group.name))
-		r = kms_fail(KMS_ERR_DENIED, "%s may not %s in %s",
-		    actor->who.name, kms_event_name(KMS_EVENT_RELEASE),
-		    group.u.group.name);
+	if (r == 0) {
+		memcpy(rel->group, group.u.group.name, sizeof(rel->group));
+		kms_group_name_put(rel->s->names, row, rel->group);
+		*known = true;
+	}
 	kms_record_clear(&group);
 	return r;
+}
+
+/* Key and group are then found, and stay as they are until leave; the file
+ * stays as it is only with a view, which costs ten system calls and is taken
+ * when there is something to read. */
+static int
+enter(struct release *rel, const struct wanted *w, bool *view)
+{
+	bool known = false;
+	int r;
+
+	for (*view = false;; *view = true) {
+		r = kms_sync_enter(rel->s, *view);
+		if (r != 0)
+			return r;
+		r = w->tag != NULL ? find_tag(rel, w->tag)
+				   : find_active(rel, w->group);
+		if (r == 0)
+			r = learn_group(rel, *view, &known);
+		if (r == 0 && known)
+			return 0;
+		kms_sync_leave(rel->s, *view);
+		if (r != 0)
+			return r;
+	}
 }
 
 /* --- out it goes ------------------------------------------------------ */
@@ -259,11 +321,7 @@ let_out(struct release *rel, struct kms_secret **out)
 	struct kms_secret *key = NULL;
 	int r;
 
-	r = check_state(rel);
-	if (r == 0)
-		r = check_gate(rel);
-	if (r == 0)
-		r = check_actor(rel);
+	r = check_all(rel);
 	if (r == 0 && rel->purpose->use != KMS_USE_NOTE)
 		r = use_key(rel, &key);
 	if (r == 0)
@@ -276,46 +334,43 @@ let_out(struct release *rel, struct kms_secret **out)
 	return r;
 }
 
-/* A view holds off the commits of other processes until the key is out.
- * Without one, a change that ended while the token worked or the disk synced
- * has the last word: a key once revoked is not served any more. */
+/* A view holds off the commits of other processes until the key is out, and
+ * our own threads' changes wait for us to leave. Without a view, a change of
+ * another process that ended while the token worked or the disk synced has the
+ * last word: a key once revoked is not served any more. */
 static int
 confirm(struct release *rel, const struct kms_tag *released)
 {
+	const struct wanted w = {.tag = released};
+	bool view;
 	int r;
 
-	r = kms_sync_enter(rel->s, false);
-	if (r != 0)
-		return r;
-	r = find_tag(rel, released);
-	if (r == 0)
-		r = check_state(rel);
-	if (r == 0)
-		r = check_gate(rel);
-	kms_sync_leave(rel->s, false);
+	r = enter(rel, &w, &view);
+	if (r == 0) {
+		r = check_all(rel);
+		kms_sync_leave(rel->s, view);
+	}
 	rel->overtaken = r != 0;
 	return r;
 }
 
-/* By tag, or the group's active key when tag is NULL. */
 static int
-release_once(struct release *rel, const struct kms_tag *tag, const char *group,
+release_once(struct release *rel, const struct wanted *w,
     struct kms_tag *released, struct kms_secret **key)
 {
-	bool view = rel->actor->may != NULL;
+	bool view, current;
 	int r;
 
 	rel->log_lost = rel->overtaken = false;
-	r = kms_sync_enter(rel->s, view);
+	r = enter(rel, w, &view);
 	if (r != 0)
 		return r;
-	r = tag != NULL ? find_tag(rel, tag) : find_active(rel, group);
-	if (r == 0)
-		r = let_out(rel, key);
+	r = let_out(rel, key);
 	if (r == 0)
 		*released = rel->key->tag;
+	current = r != 0 || view || kms_sync_is_current(rel->s);
 	kms_sync_leave(rel->s, view);
-	if (r != 0 || view)
+	if (current)
 		return r;
 	r = confirm(rel, released);
 	if (r != 0)
@@ -324,43 +379,42 @@ release_once(struct release *rel, const struct kms_tag *tag, const char *group,
 }
 
 static void
-tell_refused(const struct release *rel, const struct kms_tag *tag,
-    const char *group, int r)
+tell_refused(const struct release *rel, const struct wanted *w, int r)
 {
 	char text[KMS_TAG_TEXT] = "", who[KMS_LOG_QUOTED];
 	char cause[KMS_LOG_QUOTED], pool[KMS_LOG_QUOTED];
 
 	if (!kms_log_wants(KMS_LOG_INFO))
 		return;
-	if (tag != NULL)
-		kms_tag_text(tag, text);
+	if (w->tag != NULL)
+		kms_tag_text(w->tag, text);
 	kms_log(KMS_LOG_INFO, "key.refused",
 	    "error=%s use=%s tag=%s group=%s actor=%s cause=%s",
 	    kms_err_name(r), kms_use_name(rel->purpose->use), text,
-	    kms_log_quote(pool, sizeof(pool), group != NULL ? group : ""),
+	    kms_log_quote(pool, sizeof(pool), w->group != NULL ? w->group : ""),
 	    kms_log_quote(who, sizeof(who), rel->actor->who.name),
 	    kms_log_quote(cause, sizeof(cause), kms_err_cause(r)));
 }
 
 static int
-release(struct release *rel, const struct kms_tag *tag, const char *group,
-    struct kms_tag *released, struct kms_secret **key)
+release(struct release *rel, const struct wanted *w, struct kms_tag *released,
+    struct kms_secret **key)
 {
 	int r;
 
 	*key = NULL;
-	r = release_once(rel, tag, group, released, key);
+	r = release_once(rel, w, released, key);
 	if (r != 0 && rel->log_lost) {
 		/* Once: a new log is a change of the store, made outside. */
 		r = kms_tx_restart_log(rel->s, rel->actor);
 		if (r == 0)
-			r = release_once(rel, tag, group, released, key);
+			r = release_once(rel, w, released, key);
 	}
-	if (r != 0 && rel->overtaken && group != NULL)
+	if (r != 0 && rel->overtaken && w->group != NULL)
 		/* Once: its next key may be active by now. */
-		r = release_once(rel, tag, group, released, key);
+		r = release_once(rel, w, released, key);
 	if (r != 0)
-		tell_refused(rel, tag, group, r);
+		tell_refused(rel, w, r);
 	return r;
 }
 
@@ -370,9 +424,10 @@ kms_release(struct kms_store *s, const struct kms_actor *actor,
     struct kms_secret **key)
 {
 	struct release rel = {.s = s, .actor = actor, .purpose = purpose};
+	const struct wanted w = {.tag = tag};
 	struct kms_tag released;
 
-	return release(&rel, tag, NULL, &released, key);
+	return release(&rel, &w, &released, key);
 }
 
 int
@@ -381,8 +436,9 @@ kms_release_active(struct kms_store *s, const struct kms_actor *actor,
     struct kms_secret **key)
 {
 	struct release rel = {.s = s, .actor = actor, .purpose = purpose};
+	const struct wanted w = {.group = group};
 
-	return release(&rel, NULL, group, tag, key);
+	return release(&rel, &w, tag, key);
 }
 
 int
@@ -395,11 +451,12 @@ kms_release_crypt(struct kms_store *s, const struct kms_actor *actor,
 	    .actor = actor,
 	    .purpose = &purpose,
 	    .crypt = c};
+	const struct wanted w = {.tag = tag};
 	struct kms_secret *none;
 	struct kms_tag used;
 
 	c->out = NULL;
-	return release(&rel, tag, NULL, &used, &none);
+	return release(&rel, &w, &used, &none);
 }
 
 int
@@ -408,6 +465,7 @@ kms_release_tape(struct kms_store *s, const struct kms_actor *actor,
 {
 	struct kms_purpose purpose = *written;
 	struct release rel = {.s = s, .actor = actor, .purpose = &purpose};
+	const struct wanted w = {.tag = tag};
 	struct kms_secret *none;
 	struct kms_tag noted;
 
@@ -417,7 +475,7 @@ kms_release_tape(struct kms_store *s, const struct kms_actor *actor,
 		return kms_fail(KMS_ERR_USAGE,
 		    "the tape has neither label nor barcode nor serial; name "
 		    "it with -volume");
-	return release(&rel, tag, NULL, &noted, &none);
+	return release(&rel, &w, &noted, &none);
 }
 
 int
@@ -444,9 +502,12 @@ kms_release_note(struct kms_tx *tx, const struct kms_tag *tag,
 	struct release rel = {.s = tx->store,
 	    .actor = tx->actor,
 	    .purpose = purpose};
+	bool known;
 	int r;
 
 	r = find_tag(&rel, tag);
+	if (r == 0)
+		r = learn_group(&rel, true, &known);
 	if (r == 0)
 		r = check_actor(&rel);
 	return r == 0 ? record_release(&rel) : r;

@@ -30,6 +30,7 @@ store_free(struct kms_store *s)
 	kms_rows_close(&s->rows);
 	kms_seal_free(&s->seal);
 	kms_directory_free(&s->dir);
+	kms_group_names_free(&s->names);
 	kms_sum_free(&s->sum);
 	kms_root_clear(&s->root);
 	kms_secret_free(&s->anchor_key);
@@ -86,6 +87,8 @@ kms_store_new(const struct kms_store_options *options, struct kms_store **out)
 	if (r == 0 &&
 	    (s->path == NULL || s->log_path == NULL || s->header == NULL))
 		r = kms_fail(KMS_ERR_MEMORY, "store: out of memory");
+	if (r == 0)
+		r = kms_group_names_new(&s->names);
 	if (r == 0)
 		*out = s;
 	else

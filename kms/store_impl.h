@@ -10,7 +10,7 @@
  *            header, which the accessors of store.h copy under io alone: a
  *            thread inside a transaction may call those.
  *     sealer->lock, held over read anchor → COMMIT → put
- * and by itself: log_lock, around opening the release log.
+ * and by themselves: log_lock, around opening the release log; that of names.
  */
 #ifndef KMS_STORE_IMPL_H
 #define KMS_STORE_IMPL_H
@@ -22,6 +22,7 @@
 #include "kms/audit.h"
 #include "kms/cover.h"
 #include "kms/directory.h"
+#include "kms/group_name.h"
 #include "kms/latch.h"
 #include "kms/release_log.h"
 #include "kms/root.h"
@@ -50,6 +51,7 @@ struct kms_store {
 	struct kms_root root;
 	uint8_t root_sha256[32], root_gcm[16];
 	struct kms_directory *dir;
+	struct kms_group_names *names;
 	struct kms_sum *sum;
 	struct kms_secret *anchor_key;
 	/* While an HMK is rotated to: its slot (0: none), under whose file key

@@ -328,6 +328,17 @@ kms_sync_enter(struct kms_store *s, bool view)
 	}
 }
 
+bool
+kms_sync_is_current(struct kms_store *s)
+{
+	bool current;
+
+	pthread_mutex_lock(&s->io);
+	current = look(s) == 0 && s->trust == KMS_STORE_LOADED;
+	pthread_mutex_unlock(&s->io);
+	return current;
+}
+
 void
 kms_sync_leave(struct kms_store *s, bool view)
 {

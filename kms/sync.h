@@ -16,6 +16,9 @@
  */
 int kms_sync_enter(struct kms_store *, bool view) KMS_MUST;
 void kms_sync_leave(struct kms_store *, bool view);
+/* Inside, without a view: has no other process changed the store since? False
+ * also when that cannot be told: who enters again learns why. */
+bool kms_sync_is_current(struct kms_store *);
 
 /* Alone, caught up, BEGIN IMMEDIATE done. */
 int kms_sync_enter_write(struct kms_store *) KMS_MUST;

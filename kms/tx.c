@@ -141,7 +141,8 @@ begin(struct kms_store *s, const struct kms_actor *actor, enum kms_mode mode,
 	tx->actor = actor;
 	tx->mode = mode;
 	tx->time = kms_tx_now();
-	r = mode == KMS_READ ? kms_sync_enter(s, true) : begin_write(tx);
+	r = mode == KMS_WRITE ? begin_write(tx)
+			      : kms_sync_enter(s, mode == KMS_READ);
 	if (r == 0)
 		*out = tx;
 	else
@@ -356,6 +357,8 @@ kms_tx_get(struct kms_tx *tx, uint64_t id, struct kms_record *record)
 	const struct kms_directory_row *row;
 
 	*record = (struct kms_record){0};
+	if (tx->mode == KMS_LOOK)
+		return kms_fail(KMS_ERR_INTERNAL, "row read without a view");
 	row = kms_directory_by_id(tx->store->dir, id);
 	if (row == NULL)
 		return kms_fail(KMS_ERR_NOTFOUND, "row %llu: there is none",
@@ -363,6 +366,36 @@ kms_tx_get(struct kms_tx *tx, uint64_t id, struct kms_record *record)
 	if (tx->mode == KMS_WRITE && row->generation == tx->next.generation)
 		return get_pending(tx, id, record);
 	return kms_sync_read(tx->store, row, record);
+}
+
+bool
+kms_tx_knows_group(struct kms_tx *tx, uint64_t id, char out[KMS_NAME_MAX + 1])
+{
+	const struct kms_directory_row *row;
+
+	row = kms_directory_by_id(tx->store->dir, id);
+	return row != NULL && kms_group_name_get(tx->store->names, row, out);
+}
+
+int
+kms_tx_group_name(struct kms_tx *tx, uint64_t id, char out[KMS_NAME_MAX + 1])
+{
+	struct kms_record group;
+	int r;
+
+	if (kms_tx_knows_group(tx, id, out))
+		return 0;
+	r = kms_tx_get(tx, id, &group);
+	if (r == 0 && group.kind != KMS_KIND_GROUP)
+		r = kms_fail(KMS_ERR_DAMAGED, "row %llu: not a group",
+		    (unsigned long long)id);
+	if (r == 0) {
+		memcpy(out, group.u.group.name, KMS_NAME_MAX + 1);
+		kms_group_name_put(tx->store->names,
+		    kms_directory_by_id(tx->store->dir, id), out);
+	}
+	kms_record_clear(&group);
+	return r;
 }
 
 int64_t
@@ -419,7 +452,7 @@ finish(struct kms_tx *tx, bool settled)
 	if (tx->mode == KMS_WRITE)
 		kms_sync_leave_write(s);
 	else
-		kms_sync_leave(s, true);
+		kms_sync_leave(s, tx->mode == KMS_READ);
 	free(tx);
 }
 

@@ -21,12 +21,13 @@ struct kms_actor {
 /* The process's own: uid, login uid, SUDO_USER, host; may do everything. */
 void kms_actor_local(struct kms_actor *);
 
-enum kms_mode { KMS_READ, KMS_WRITE };
+enum kms_mode { KMS_READ, KMS_WRITE, KMS_LOOK };
 
 /*
  * Catches up with other processes first. WRITE takes the write lock (BUSY
  * after the store's wait) and is refused while quiesced (QUIESCED names
- * owner and expiry). READ holds the read lock: keep it short.
+ * owner and expiry). READ holds the read lock: keep it short. LOOK reads no
+ * rows, only the directory, and holds no other process up.
  */
 int kms_tx_begin(struct kms_store *, const struct kms_actor *, enum kms_mode,
     struct kms_tx **) KMS_MUST;
@@ -60,9 +61,15 @@ int kms_tx_header(struct kms_tx *, const struct kms_header *) KMS_MUST;
  * lineage, its generation higher than `above` and than the store's. */
 int kms_tx_new_lineage(struct kms_tx *, uint64_t above) KMS_MUST;
 
-/* Reads, in either mode, the transaction's own changes included. The record
+/* Reads, in READ or WRITE, the transaction's own changes included. The record
  * is checked against the directory and decoded; the caller clears it. */
 int kms_tx_get(struct kms_tx *, uint64_t id, struct kms_record *) KMS_MUST;
+/* Of a group, by its row id; seldom read, so LOOK knows most: false when it
+ * does not, and then READ tells. */
+bool kms_tx_knows_group(struct kms_tx *, uint64_t id,
+    char out[KMS_NAME_MAX + 1]);
+int kms_tx_group_name(struct kms_tx *, uint64_t id, char out[KMS_NAME_MAX + 1])
+    KMS_MUST;
 
 /*
  * A place to go back to, over any number of steps: what one of several

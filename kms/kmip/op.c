@@ -113,20 +113,6 @@ kmip_op_tag(const struct kmip_batch *b, const struct kmip_item *uid,
 	return r == 0 ? 0 : not_found();
 }
 
-static int
-group_name(struct kms_tx *tx, uint64_t id, char out[KMS_NAME_MAX + 1])
-{
-	struct kms_record rec;
-	int r = kms_tx_get(tx, id, &rec);
-
-	if (r == 0 && rec.kind == KMS_KIND_GROUP)
-		memcpy(out, rec.u.group.name, KMS_NAME_MAX + 1);
-	else if (r == 0)
-		r = kms_fail(KMS_ERR_DAMAGED, "a key whose group is none");
-	kms_record_clear(&rec);
-	return r;
-}
-
 /* The tombstone remembers its group's name; a key's group has the name it has
  * now. */
 int
@@ -145,7 +131,7 @@ kmip_op_load_row(struct kmip_batch *b, uint64_t id, struct kmip_view *v)
 	if (rec.kind == KMS_KIND_TOMBSTONE && rec.u.tombstone.tag.len > 0)
 		memcpy(group, rec.u.tombstone.group, sizeof(group));
 	else if (rec.kind == KMS_KIND_KEY)
-		r = group_name(b->tx, rec.u.key.group, group);
+		r = kms_tx_group_name(b->tx, rec.u.key.group, group);
 	else
 		r = not_found();
 	if (r == 0 && !kmip_rule_may_use(b->actor->rule, group))

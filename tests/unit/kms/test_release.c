@@ -211,6 +211,86 @@ START_TEST(an_actor_gets_keys_of_its_groups_only)
 }
 END_TEST
 
+static void
+revoke_as_anybody(struct stores *t)
+{
+	t->actor.may = NULL;
+	revoke_it(t);
+}
+
+static void
+retire_as_anybody(struct stores *t)
+{
+	t->actor.may = NULL;
+	set_state(t, KMS_INACTIVE);
+}
+
+/* Its group's name is known from a first release, so no view is taken. */
+static void
+with_limited_actor(struct stores *t, struct kms_tag *tag)
+{
+	stores_new(t, true);
+	add_group(t, "ENCR_a");
+	add_key(t, "ENCR_a", "k", KMS_ACTIVE, tag);
+	t->actor.may = may_only_a;
+	ok(try_release(t, tag, KMS_USE_CLIENT));
+}
+
+START_TEST(nor_is_it_served_to_an_actor_of_some_groups)
+{
+	struct kms_tag tag;
+	struct stores t;
+
+	with_limited_actor(&t, &tag);
+	meddle_with(&t, revoke_as_anybody);
+	fails(try_release(&t, &tag, KMS_USE_CLIENT), KMS_ERR_STATE,
+	    "deprecated");
+	stores_end(&t);
+}
+END_TEST
+
+START_TEST(a_change_that_still_permits_a_release_does_not_repeat_it)
+{
+	struct released log;
+	struct kms_tag tag;
+	struct stores t;
+
+	with_limited_actor(&t, &tag);
+	meddle_with(&t, retire_as_anybody);
+	ok(try_release(&t, &tag, KMS_USE_CLIENT));
+	released(&t, &log);
+	ck_assert_uint_eq(log.n, 2); /* once each */
+	stores_end(&t);
+}
+END_TEST
+
+static void
+rename_group(struct stores *t)
+{
+	struct kms_group_change change = {.name = "ENCR_z"};
+	struct kms_tx *tx;
+
+	stores_write(t, &tx);
+	ok(kms_group_modify(tx, "ENCR_a", &change));
+	ok(kms_tx_commit(&tx));
+}
+
+START_TEST(a_group_renamed_is_asked_for_by_its_new_name)
+{
+	struct kms_tag tag;
+	struct stores t;
+
+	with_key(&t, &tag);
+	t.actor.may = may_only_a;
+	ok(try_release(&t, &tag, KMS_USE_CLIENT));
+	t.actor.may = NULL;
+	rename_group(&t);
+	t.actor.may = may_only_a;
+	fails(try_release(&t, &tag, KMS_USE_CLIENT), KMS_ERR_DENIED, "ENCR_z");
+	stores_end(&t);
+}
+END_TEST
+
 START_TEST(a_tag_that_is_not_held_is_explained)
 {
 	static const struct {
@@ -434,6 +514,10 @@ test_release(void)
 	tcase_add_test(tc,
 	    a_key_replaced_while_it_was_released_gives_way_to_the_next);
 	tcase_add_test(tc, an_actor_gets_keys_of_its_groups_only);
+	tcase_add_test(tc, nor_is_it_served_to_an_actor_of_some_groups);
+	tcase_add_test(tc,
+	    a_change_that_still_permits_a_release_does_not_repeat_it);
+	tcase_add_test(tc, a_group_renamed_is_asked_for_by_its_new_name);
 	tcase_add_test(tc, a_tag_that_is_not_held_is_explained);
 	tcase_add_test(tc, every_release_is_recorded_and_no_refusal_is);
 	tcase_add_test(tc, what_cannot_be_recorded_is_not_released);
