@@ -27,6 +27,7 @@ main(void)
 		return EXIT_FAILURE;
 	suite_add_tcase(s, test_store());
 	suite_add_tcase(s, test_tamper());
+	suite_add_tcase(s, test_age());
 	suite_add_tcase(s, test_setup());
 	suite_add_tcase(s, test_tx());
 	suite_add_tcase(s, test_group());

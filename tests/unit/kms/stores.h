@@ -16,6 +16,7 @@
 
 TCase *test_store(void);
 TCase *test_tamper(void);
+TCase *test_age(void);
 TCase *test_tx(void);
 TCase *test_setup(void);
 TCase *test_group(void);
