@@ -9,6 +9,9 @@
 #include "kms/sync.h"
 #include "kms/tx_impl.h"
 
+/* How often it is tried again when changes of the group overtake it. */
+#define TRIES 8u
+
 /* A release under way: what is asked for, and what was found. */
 struct release {
 	struct kms_store *s;
@@ -400,6 +403,7 @@ static int
 release(struct release *rel, const struct wanted *w, struct kms_tag *released,
     struct kms_secret **key)
 {
+	unsigned i;
 	int r;
 
 	*key = NULL;
@@ -410,8 +414,9 @@ release(struct release *rel, const struct wanted *w, struct kms_tag *released,
 		if (r == 0)
 			r = release_once(rel, w, released, key);
 	}
-	if (r != 0 && rel->overtaken && w->group != NULL)
-		/* Once: its next key may be active by now. */
+	/* The group's next key may be active by now. */
+	for (i = 0; r != 0 && rel->overtaken && w->group != NULL && i < TRIES;
+	     i++)
 		r = release_once(rel, w, released, key);
 	if (r != 0)
 		tell_refused(rel, w, r);
