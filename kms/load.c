@@ -5,11 +5,14 @@
 #include <sys/stat.h>
 
 #include "kms/age.h"
+#include "kms/intake.h"
 #include "kms/unlock.h"
 
 /* How long the connection itself waits for another process: short, so that
  * our own threads get their turn between two tries. */
 #define SLICE_MS 50u
+/* A store of so many rows is opened by two threads. */
+#define MANY_ROWS 16384u
 
 int
 kms_load_connect(struct kms_store *s)
@@ -149,17 +152,16 @@ kms_load_take_root(struct kms_store *s, struct kms_root *root,
 struct loading {
 	struct kms_store *s;
 	const struct kms_root *root;
-	uint8_t *plain;
-	size_t cap, used;
 };
 
 static int
-load_record(struct loading *l, const struct kms_row *row, size_t len)
+load_record(struct loading *l, const struct kms_row *row, const uint8_t *plain,
+    size_t len)
 {
 	struct kms_record record;
 	int r;
 
-	r = kms_record_decode(&record, row->kind, l->plain, len);
+	r = kms_record_decode(&record, row->kind, plain, len);
 	if (r != 0)
 		return kms_fail_add(r, "row %llu", (unsigned long long)row->id);
 	record.id = row->id;
@@ -172,28 +174,20 @@ load_record(struct loading *l, const struct kms_row *row, size_t len)
 }
 
 static int
-load_row(void *arg, const struct kms_row *row)
+load_row(void *arg, const struct kms_row *row, const uint8_t *plain, size_t len)
 {
 	struct loading *l = arg;
-	size_t len = 0;
 	int r;
 
-	if (row->id == KMS_ROOT_ID)
-		return 0;
-	if (row->id >= l->root->next_id || row->len > l->cap ||
-	    row->generation > l->root->generation || kms_seal_tag(row) == NULL)
+	if (row->id >= l->root->next_id ||
+	    row->generation > l->root->generation)
 		return kms_fail(KMS_ERR_DAMAGED,
 		    "row %llu: not one that the root knows of",
 		    (unsigned long long)row->id);
-	r = kms_seal_open(l->s->seal, row, l->plain, &len);
-	if (r != 0)
-		return kms_fail_add(r, "%s", l->s->path);
-	if (len > l->used)
-		l->used = len;
 	if (row->kind == KMS_KIND_AUDIT)
-		kms_load_note_audit(l->s, row->id, l->plain, len);
+		kms_load_note_audit(l->s, row->id, plain, len);
 	if (kms_load_wants(row->kind))
-		r = load_record(l, row, len);
+		r = load_record(l, row, plain, len);
 	else
 		r = kms_directory_load(l->s->dir, row, NULL);
 	if (r != 0)
@@ -240,30 +234,36 @@ forget_rows(struct kms_store *s)
 	s->tally = (struct kms_tally){0};
 }
 
+/* Does it pay to begin a thread for that many? */
+static bool
+many(const struct kms_root *root)
+{
+	uint64_t rows = 0;
+	unsigned kind;
+
+	for (kind = KMS_KIND_GROUP; kind <= KMS_KINDS; kind++)
+		rows += root->count[kind];
+	return rows >= MANY_ROWS;
+}
+
 static int
 load_rows_of(struct kms_store *s, const struct kms_root *root)
 {
-	struct loading l = {.s = s, .root = root, .cap = KMS_SEALED_MAX};
+	struct loading l = {.s = s, .root = root};
 	int r;
 
 	forget_rows(s);
 	r = kms_load_follows(s, root);
-	if (r != 0)
-		return r;
-	l.plain = malloc(l.cap);
-	if (l.plain == NULL)
-		return kms_fail(KMS_ERR_MEMORY, "store: out of memory");
-	r = kms_directory_new(root->count, &s->dir);
+	if (r == 0)
+		r = kms_directory_new(root->count, &s->dir);
 	if (r == 0)
 		r = kms_sum_new(root->set_key, &s->sum);
 	if (r == 0)
-		r = kms_rows_scan(s->rows, 0, load_row, &l);
+		r = kms_intake_rows(s->rows, s->seal, many(root), load_row, &l);
 	if (r == 0)
 		r = kms_directory_ready(s->dir);
 	if (r == 0)
 		r = kms_load_compare(s, root);
-	kms_wipe(l.plain, l.used);
-	free(l.plain);
 	if (r != 0)
 		forget_rows(s);
 	return r;

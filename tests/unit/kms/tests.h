@@ -12,7 +12,8 @@
 	X(state)  \
 	X(header) \
 	X(record) \
-	X(derive) X(seal) X(root) X(table) X(directory) X(rows) X(release_log)
+	X(derive) \
+	X(seal) X(intake) X(root) X(table) X(directory) X(rows) X(release_log)
 
 #define X(name) Suite *name##_suite(void);
 SUITES(X)
