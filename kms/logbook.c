@@ -48,14 +48,15 @@ judge(const struct kms_store *s, const struct kms_release_log_report *report)
 	    s->log_path);
 }
 
+/* known: how far it had come. */
 static int
-open_log(struct kms_store *s)
+open_log(struct kms_store *s, const struct kms_log_head *known)
 {
 	const struct kms_release_log_options options = options_of(s);
 	struct kms_release_log_report report = {0};
 	int r;
 
-	r = kms_release_log_open(&options, &s->root.log, &s->log, &report);
+	r = kms_release_log_open(&options, known, &s->log, &report);
 	if (r == 0)
 		r = judge(s, &report);
 	if (r != 0)
@@ -70,7 +71,7 @@ kms_logbook_get(struct kms_store *s, struct kms_release_log **log)
 
 	pthread_mutex_lock(&s->log_lock);
 	if (s->log == NULL)
-		r = open_log(s);
+		r = open_log(s, &s->root.log);
 	*log = s->log;
 	pthread_mutex_unlock(&s->log_lock);
 	return r;
@@ -94,17 +95,28 @@ kms_logbook_doubt(struct kms_store *s)
 	pthread_mutex_unlock(&s->log_lock);
 }
 
+/* The store is the caller's alone. A log that was doubted has to hold what
+ * this process saw in it, which may be more than the root knows of. */
 int
 kms_logbook_head(struct kms_store *s, struct kms_log_head *head)
 {
 	struct kms_release_log *log;
-	int r;
+	int r = 0;
 
-	if (s->log_doubted)
+	if (s->log_doubted && s->log != NULL) {
+		kms_release_log_last(s->log, head);
 		kms_release_log_close(&s->log);
+		r = open_log(s, head);
+	}
 	s->log_doubted = false;
-	r = kms_logbook_get(s, &log);
-	return r == 0 ? kms_release_log_head(log, head) : r;
+	if (r == 0)
+		r = kms_logbook_get(s, &log);
+	if (r != 0)
+		return r;
+	r = kms_release_log_head(log, head);
+	if (r == KMS_ERR_DAMAGED)
+		kms_release_log_last(log, head);
+	return r;
 }
 
 /* PATH.log.lost-GENERATION, or with a number where that is taken. */

@@ -24,8 +24,9 @@ int kms_logbook_reader(struct kms_store *, struct kms_release_log **,
 /* It was found damaged or gone while in use. Others may be using it still,
  * so it is only marked. */
 void kms_logbook_doubt(struct kms_store *);
-/* Where it stands, for the root; NOTFOUND or DAMAGED as above. Alone in the
- * store: one that is in doubt is opened anew first. */
+/* Where it stands, for the root; NOTFOUND or DAMAGED as above: the head is
+ * then the furthest that is known of it. In is what the root says. Alone in
+ * the store: one that is in doubt is opened anew first. */
 int kms_logbook_head(struct kms_store *, struct kms_log_head *) KMS_MUST;
 
 /* Sets aside what lies there (renamed, never removed), creates a new log and

@@ -198,6 +198,7 @@ judge_end(struct kms_release_log *log, const struct kms_log_head *head)
 		r = kms_log_proves_damage(&log->file, &log->end, &damage);
 	if (r != 0)
 		return r;
+	damage = damage || step == KMS_LOG_GONE;
 	found->seq = log->end.seq;
 	found->state = step == KMS_LOG_END ? KMS_RELEASE_LOG_COMPLETE
 					   : KMS_RELEASE_LOG_TORN;

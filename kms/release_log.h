@@ -102,6 +102,9 @@ int kms_release_log_append(struct kms_release_log *, struct kms_release_entry *)
  * has, or the cut could no longer be proven. */
 int kms_release_log_head(struct kms_release_log *, struct kms_log_head *)
     KMS_MUST;
+/* What it was when last looked at, whatever became of the file; by the
+ * caller alone. */
+void kms_release_log_last(struct kms_release_log *, struct kms_log_head *);
 
 /*
  * Verifies the whole chain from the first record and calls back for each;

@@ -152,11 +152,11 @@ kms_log_catch_up(struct kms_release_log *log, enum kms_log_step *step)
 }
 
 static int
-refuse_damaged(struct kms_release_log *log)
+refuse_damaged(struct kms_release_log *log, uint64_t bad)
 {
 	log->refuses = KMS_ERR_DAMAGED;
 	log->found.state = KMS_RELEASE_LOG_DAMAGED;
-	log->found.bad_seq = log->end.seq + 1;
+	log->found.bad_seq = bad;
 	return kms_fail(KMS_ERR_DAMAGED, "%s: record %llu does not verify",
 	    log->path, (unsigned long long)log->found.bad_seq);
 }
@@ -188,7 +188,9 @@ catch_up_durably(struct kms_release_log *log)
 	if (r == 0 && step == KMS_LOG_BAD)
 		r = kms_log_proves_damage(&log->file, &log->end, &damage);
 	if (r == 0 && damage)
-		r = refuse_damaged(log);
+		r = refuse_damaged(log, log->end.seq + 1);
+	if (r == 0 && step == KMS_LOG_GONE)
+		r = refuse_damaged(log, log->end.seq);
 	if (r == 0 && log->end.seq != before && !log->readonly &&
 	    fdatasync(log->file.fd) != 0)
 		r = log->refuses = io_fail(log, "sync");
@@ -443,6 +445,12 @@ kms_log_end(struct kms_release_log *log, struct kms_log_head *end)
 	*end = log->end;
 	kms_log_end_turn(log);
 	return r;
+}
+
+void
+kms_release_log_last(struct kms_release_log *log, struct kms_log_head *head)
+{
+	*head = log->end;
 }
 
 int

@@ -48,6 +48,7 @@ enum kms_log_step {
 	KMS_LOG_RECORD, /* verified; the head was moved over it */
 	KMS_LOG_END,    /* a zero length, or the end of the file */
 	KMS_LOG_BAD,    /* bytes that are not the next record */
+	KMS_LOG_GONE,   /* what lay before the head is not there any more */
 };
 int kms_log_read(struct kms_log_file *, struct kms_log_head *,
     struct kms_release_entry *, enum kms_log_step *) KMS_MUST;

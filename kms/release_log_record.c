@@ -397,30 +397,37 @@ open_record(struct kms_log_file *f, const uint8_t *p, size_t len, uint64_t seq,
 	return r;
 }
 
+/* Read together with the tag before it: a file that was cut or written over
+ * since the head was taken is no place to go on. */
 int
 kms_log_read(struct kms_log_file *f, struct kms_log_head *head,
     struct kms_release_entry *e, enum kms_log_step *step)
 {
-	uint8_t buf[KMS_LOG_RECORD_MAX];
+	uint8_t buf[KMS_GCM_TAG + KMS_LOG_RECORD_MAX];
+	const uint8_t *p = buf + KMS_GCM_TAG;
 	struct opened opened;
 	size_t got, len;
 	int r;
 
-	r = kms_log_pread(f, buf, sizeof(buf), head->size, &got);
+	r = kms_log_pread(f, buf, sizeof(buf), head->size - KMS_GCM_TAG, &got);
 	if (r != 0)
 		return r;
+	*step = KMS_LOG_GONE;
+	if (got < KMS_GCM_TAG || !kms_equal(buf, head->tag, KMS_GCM_TAG))
+		return 0;
+	got -= KMS_GCM_TAG;
 	*step = KMS_LOG_END;
-	if (got < KMS_LOG_LENGTH || kms_get32(buf) == 0)
+	if (got < KMS_LOG_LENGTH || kms_get32(p) == 0)
 		return 0;
 	*step = KMS_LOG_BAD;
-	len = length_at(buf, got);
+	len = length_at(p, got);
 	if (len == 0)
 		return 0;
-	r = open_record(f, buf, len, head->seq + 1, head->tag, &opened);
+	r = open_record(f, p, len, head->seq + 1, head->tag, &opened);
 	if (r != 0 || !opened.good)
 		return r;
 	*e = opened.entry;
-	advance(head, buf + KMS_LOG_LENGTH + len - KMS_GCM_TAG, len);
+	advance(head, p + KMS_LOG_LENGTH + len - KMS_GCM_TAG, len);
 	*step = KMS_LOG_RECORD;
 	return 0;
 }

@@ -10,6 +10,7 @@
 
 #include "kms/logbook.h"
 #include "kms/store_impl.h"
+#include "kms/trail.h"
 #include "kms/verify.h"
 #include "tests/unit/kms/stores.h"
 
@@ -481,6 +482,35 @@ START_TEST(a_log_removed_under_a_running_process_is_begun_anew)
 }
 END_TEST
 
+/* As logrotate's copytruncate does, or an attacker: the root knows of none of
+ * the releases, only this process does. */
+START_TEST(a_log_cut_under_a_running_process_is_lost_and_counted)
+{
+	const struct kms_trail_filter all = {0};
+	static const off_t size[] = {0, 10, 64, 100};
+	struct kms_trail_report report;
+	struct kms_tag tag;
+	struct stores t;
+	struct released seen;
+
+	with_key(&t, &tag);
+	ok(try_release(&t, &tag, KMS_USE_WRITE));
+	ok(try_release(&t, &tag, KMS_USE_WRITE));
+	ck_assert_int_eq(truncate(t.log_path, size[_i % 4]), 0);
+	if (_i < 4)
+		ok(try_release(&t, &tag, KMS_USE_WRITE));
+	else
+		set_state(&t, KMS_INACTIVE);
+	released(&t, &seen);
+	ck_assert_uint_eq(seen.n, _i < 4 ? 1 : 0);
+	ck_assert_uint_eq(count_logs(&t), 2);
+	ok(kms_trail_walk(t.store, &t.actor, &all, NULL, NULL, &report));
+	ck_assert_uint_eq(report.lost_logs, 1);
+	ck_assert_uint_eq(report.lost_records, 2);
+	stores_end(&t);
+}
+END_TEST
+
 START_TEST(drive_and_volume_are_bounded)
 {
 	char text[KMS_DRIVE_TEXT + 2];
@@ -525,6 +555,8 @@ test_release(void)
 	tcase_add_loop_test(tc, a_lost_log_is_set_aside_and_a_new_one_begun, 0,
 	    3);
 	tcase_add_test(tc, a_log_removed_under_a_running_process_is_begun_anew);
+	tcase_add_loop_test(tc,
+	    a_log_cut_under_a_running_process_is_lost_and_counted, 0, 8);
 	tcase_add_test(tc, drive_and_volume_are_bounded);
 	return tc;
 }

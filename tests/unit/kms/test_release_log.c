@@ -334,6 +334,30 @@ START_TEST(a_log_put_aside_by_another_process_takes_nothing_more)
 }
 END_TEST
 
+/* _i: cut so far before its end; 0: long enough, but written over. */
+START_TEST(a_log_cut_or_changed_while_it_is_open_takes_nothing_more)
+{
+	struct kms_log_head at;
+	uint8_t byte = 0;
+	int fd;
+
+	append_all(1, 3);
+	ok(kms_release_log_head(rlog, &at));
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	if (_i > 0) {
+		ck_assert_int_eq(ftruncate(fd, (off_t)at.size - _i), 0);
+	} else {
+		ck_assert_int_eq(pread(fd, &byte, 1, (off_t)at.size - 1), 1);
+		byte ^= 1;
+		ck_assert_int_eq(pwrite(fd, &byte, 1, (off_t)at.size - 1), 1);
+	}
+	close(fd);
+	fails(append(4), KMS_ERR_DAMAGED, "record 3 does not verify");
+	fails(append(4), KMS_ERR_DAMAGED, "takes no records");
+}
+END_TEST
+
 START_TEST(a_read_only_log_is_scanned_and_takes_nothing)
 {
 	log_append_all(1, 4);
@@ -428,6 +452,8 @@ release_log_suite(void)
 	tcase_add_test(t, a_lock_held_elsewhere_is_busy);
 	tcase_add_test(t,
 	    a_log_put_aside_by_another_process_takes_nothing_more);
+	tcase_add_loop_test(t,
+	    a_log_cut_or_changed_while_it_is_open_takes_nothing_more, 0, 3);
 	tcase_add_test(t, a_read_only_log_is_scanned_and_takes_nothing);
 	tcase_add_test(t, a_record_that_cannot_be_synced_is_refused_for_good);
 	tcase_add_test(t, a_log_whose_first_sync_fails_is_not_made);
