@@ -29,8 +29,10 @@ main(void)
 	suite_add_tcase(s, test_attr());
 	suite_add_tcase(s, test_find());
 	suite_add_tcase(s, test_profile());
+	suite_add_tcase(s, test_field());
 	suite_add_tcase(s, test_authz());
 	suite_add_tcase(s, test_server());
+	suite_add_tcase(s, test_conn());
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_ENV);
 	failed = srunner_ntests_failed(sr);

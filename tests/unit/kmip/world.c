@@ -354,6 +354,14 @@ talk_attr(const struct talk *t, size_t i, const char *name, int32_t index,
 	return false;
 }
 
+bool
+talk_has(const struct talk *t, size_t i, const char *name)
+{
+	struct kmip_attr a;
+
+	return talk_attr(t, i, name, 0, &a);
+}
+
 void
 talk_attr_text(const struct talk *t, size_t i, const char *name,
     const char *want)
@@ -425,6 +433,12 @@ put_pair(struct kms_wr *wr, uint32_t attr, uint32_t first, const char *text,
 		    KMIP_ALTERNATIVE_UNINTERPRETED_TEXT_STRING);
 	kmip_ttlv_end(wr, in);
 	kmip_ttlv_end(wr, at);
+}
+
+void
+put_text_name(struct kms_wr *wr, const char *name)
+{
+	kmip_attr_put_name(wr, name, KMIP_NAME_UNINTERPRETED_TEXT_STRING);
 }
 
 void

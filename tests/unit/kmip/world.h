@@ -74,6 +74,8 @@ size_t talk_material(const struct talk *, size_t i, uint8_t *, size_t cap);
 /* The attribute of that name and index in item i's answer. */
 bool talk_attr(const struct talk *, size_t i, const char *name, int32_t index,
     struct kmip_attr *);
+/* Is the first one of that name there? */
+bool talk_has(const struct talk *, size_t i, const char *name);
 /* Its value as text, number, date. Abort when it is not there. */
 void talk_attr_text(const struct talk *, size_t i, const char *name,
     const char *want);
@@ -83,6 +85,7 @@ int64_t talk_attr_number(const struct talk *, size_t i, const char *name);
 void put_uid(struct kms_wr *, const char *uid);      /* NULL: by placeholder */
 size_t put_template(struct kms_wr *, uint32_t type); /* Object Type, begun */
 void put_aes(struct kms_wr *, int32_t bits); /* algorithm, length, mask */
+void put_text_name(struct kms_wr *, const char *name);
 void put_application(struct kms_wr *, const char *name_space, const char *data);
 void put_alternative(struct kms_wr *, const char *value);
 void put_custom_int(struct kms_wr *, const char *name, int32_t);
