@@ -176,7 +176,8 @@ none_has_it(const struct tape_want *want, int r, const char *why)
 	char text[KMS_TAG_TEXT];
 	struct kms_tag tag;
 
-	if (want->pool != NULL || tape_kad_names(want->kad, name) == 0 ||
+	if (r != KMS_ERR_NOTFOUND || want->pool != NULL ||
+	    tape_kad_names(want->kad, name) == 0 ||
 	    kms_tag_from(&tag, name[0].bytes, name[0].len) != 0)
 		return kms_fail(r, "%s", why);
 	kms_tag_text(&tag, text);

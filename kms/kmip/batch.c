@@ -102,17 +102,21 @@ begin(struct kmip_batch *b, enum kms_mode mode)
 
 /* The transaction that the item needs, and no other. */
 static int
-enter(struct run *run, const struct kmip_op *op)
+enter(struct run *run, const struct kmip_work *w)
 {
 	struct kmip_batch *b = &run->b;
+	bool note;
 
-	switch (op->kind) {
+	switch (w->op->kind) {
 	case KMIP_OP_ALONE:
 		return 0;
 	case KMIP_OP_READS:
 		return b->tx != NULL ? 0 : begin(b, KMS_READ);
 	case KMIP_OP_WRITES:
-		return b->tx != NULL ? 0 : begin(b, KMS_WRITE);
+		/* goes into the log, also while changes are refused */
+		note = kmip_op_is_note(w->call);
+		return b->tx != NULL ? 0
+				     : begin(b, note ? KMS_READ : KMS_WRITE);
 	case KMIP_OP_RELEASES:
 		break;
 	}
@@ -155,7 +159,7 @@ run_item(struct run *run, size_t i)
 	bool before = b->changed, marked = false;
 	int r;
 
-	r = enter(run, w->op);
+	r = enter(run, w);
 	if (r != 0)
 		return r;
 	if (b->writing) {

@@ -121,7 +121,9 @@ int kmip_op_find_term(struct kmip_batch *, enum kmip_term,
  * a new one, to be in that group. Other attributes: 0. */
 int kmip_op_check_unique(struct kmip_batch *, const struct kmip_view *self,
     const struct kmip_attr *) KMS_MUST;
-/* A client tells of a tape (op_note.c). */
+/* A client tells of a tape (op_note.c): goes into the log, which needs no
+ * change of the store. */
+bool kmip_op_is_note(const struct kmip_call *);
 int kmip_op_note(struct kmip_batch *, struct kmip_view *,
     const struct kmip_item *value) KMS_MUST;
 int kmip_op_check_unique_in(struct kmip_batch *, const char *group,

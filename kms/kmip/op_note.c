@@ -26,6 +26,18 @@ take_field(const char **text, char out[KMS_DRIVE_TEXT + 1])
 	return 0;
 }
 
+bool
+kmip_op_is_note(const struct kmip_call *call)
+{
+	struct kmip_item attribute, name;
+
+	return call->op == KMIP_OP_ADD_ATTRIBUTE &&
+	    kmip_ttlv_find(&call->payload, KMIP_TAG_ATTRIBUTE, &attribute) &&
+	    kmip_ttlv_find(&attribute, KMIP_TAG_ATTRIBUTE_NAME, &name) &&
+	    name.type == KMIP_TEXT && name.len == strlen(KMIP_NOTE) &&
+	    memcmp(name.value, KMIP_NOTE, name.len) == 0;
+}
+
 /* The time is the service's own; the client's is for servers that only keep
  * the text. */
 int

@@ -95,6 +95,9 @@ note() { # CLIENT STATUS OPTION…
 }
 note media01 0 -tag "$tag" -volume X1
 same "$(field volume)" X1
+want 0 p11kmsutil -quiescedb
+note media01 0 -tag "$tag" -volume X1
+want 0 p11kmsutil -unquiescedb
 note media02 8 -tag "$tag" -volume X2
 note media01 3 -tag 0102 -volume X2
 says 0102
@@ -103,4 +106,5 @@ says -volume
 note media01 2 -tag "$tag" -volume 'X;2'
 stop_service
 note media01 1 -tag "$tag" -volume X2
+[ "${err/recoverkey/}" = "$err" ] || fail 'a key is said to be missing'
 same "$(on_record)" 'M00001L8 M00002L8 M00003L8 X1'
