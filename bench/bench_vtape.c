@@ -244,7 +244,8 @@ key_load(int fd)
 }
 
 /* The drive, from an empty tape to the last block taken, and from the first
- * to the last one given. Neither side waits for the disk. */
+ * to the last one given. Neither side waits for the disk; the filemark is
+ * answered when the last block is stored, for the drive buffers. */
 static void
 drive_run(int fd, double *write_s, double *read_s)
 {

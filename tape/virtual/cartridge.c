@@ -3,10 +3,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "kms/base/buf.h"
+
+#define DISK_MARGIN (64ull * 1024 * 1024)
 
 int
 vt_cartridge_error(const char *what)
@@ -138,6 +141,16 @@ uint64_t
 vt_cartridge_used(const struct vt_cartridge *c)
 {
 	return c->end_offset;
+}
+
+bool
+vt_cartridge_has_disk(const struct vt_cartridge *c, uint64_t bytes)
+{
+	struct statvfs st;
+
+	if (fstatvfs(c->fd, &st) < 0 || st.f_frsize == 0)
+		return false;
+	return st.f_bavail >= (bytes + DISK_MARGIN) / st.f_frsize;
 }
 
 bool

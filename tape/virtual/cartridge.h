@@ -39,6 +39,9 @@ bool vt_cartridge_has_encrypted(const struct vt_cartridge *);
 
 uint64_t vt_cartridge_end(const struct vt_cartridge *);
 uint64_t vt_cartridge_used(const struct vt_cartridge *);
+/* Room for so many bytes on the disk, and some for others who write there
+ * now: then a put fails only where the disk does. */
+bool vt_cartridge_has_disk(const struct vt_cartridge *, uint64_t bytes);
 /* For object < end. */
 bool vt_cartridge_is_mark(const struct vt_cartridge *, uint64_t object);
 bool vt_cartridge_is_encrypted(const struct vt_cartridge *, uint64_t object);

@@ -3,6 +3,14 @@
 #include <string.h>
 
 void
+vt_command_answer(struct vt_command *c)
+{
+	c->answered = true;
+	if (c->answer)
+		c->answer(c);
+}
+
+void
 vt_command_fail(struct vt_command *c, enum tape_sense_key key, enum vt_asc code)
 {
 	c->status = TAPE_CHECK;

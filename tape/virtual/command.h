@@ -53,8 +53,15 @@ struct vt_command {
 	size_t in_cap, in_len;
 	uint8_t status;
 	struct tape_sense sense;
+	/* Sends GOOD at once, to whom; the command's work goes on behind it.
+	 * NULL: the reply waits for the work. */
+	void (*answer)(struct vt_command *);
+	void *whom;
+	bool answered;
 };
 
+/* The initiator may go on: status and sense no longer reach it. */
+void vt_command_answer(struct vt_command *);
 /* CHECK CONDITION. Data already put stays. */
 void vt_command_fail(struct vt_command *, enum tape_sense_key, enum vt_asc);
 /* As above with the residue in INFORMATION (negative: two's complement). */

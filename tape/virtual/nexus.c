@@ -28,6 +28,16 @@ vt_nexus_attention(struct vt_nexus *n, struct tape_sense *s)
 	return false;
 }
 
+bool
+vt_nexus_deferred(struct vt_nexus *n, struct tape_sense *s)
+{
+	if (!n->has_deferred)
+		return false;
+	*s = n->deferred;
+	n->has_deferred = false;
+	return true;
+}
+
 void
 vt_nexus_reset(struct vt_nexus *n)
 {

@@ -18,8 +18,12 @@ enum vt_attention {
 
 struct vt_nexus {
 	unsigned attention; /* set of enum vt_attention */
-	bool registered;    /* used protocol 20h: wants VT_ATTENTION_KEY */
-	bool prevents;      /* medium removal */
+	/* A block that was answered for and is not on tape (SPC-4 4.5.7):
+	 * told instead of the next command, which does nothing. */
+	bool has_deferred;
+	struct tape_sense deferred;
+	bool registered; /* used protocol 20h: wants VT_ATTENTION_KEY */
+	bool prevents;   /* medium removal */
 	enum tape_scope scope;
 	struct vt_param local; /* in force when scope is LOCAL */
 	/* LOCK: tied to this key instance counter. */
@@ -29,6 +33,8 @@ struct vt_nexus {
 
 /* Takes the most urgent one as sense; false when there is none. */
 bool vt_nexus_attention(struct vt_nexus *, struct tape_sense *);
+/* The same for a deferred error. */
+bool vt_nexus_deferred(struct vt_nexus *, struct tape_sense *);
 /* After a power cycle: nothing is known of it but that it must be told. */
 void vt_nexus_reset(struct vt_nexus *);
 

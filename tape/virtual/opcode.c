@@ -77,7 +77,9 @@ static bool
 may_run(const struct vt_drive *d, struct vt_nexus *n, const struct row *r,
     struct vt_command *c)
 {
-	if ((r->flags & ALWAYS) == 0 && vt_nexus_attention(n, &c->sense)) {
+	if ((r->flags & ALWAYS) == 0 &&
+	    (vt_nexus_attention(n, &c->sense) ||
+		vt_nexus_deferred(n, &c->sense))) {
 		c->status = TAPE_CHECK;
 		return false;
 	}
@@ -105,6 +107,7 @@ vt_opcode_run(struct vt_drive *d, struct vt_nexus *n, struct vt_command *c)
 
 	c->status = TAPE_GOOD;
 	c->in_len = 0;
+	c->answered = false;
 	memset(&c->sense, 0, sizeof(c->sense));
 	if (r && may_run(d, n, r, c))
 		r->run(d, n, c);

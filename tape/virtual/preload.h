@@ -52,7 +52,7 @@ struct vtp_node {
 	/* st: */
 	bool ready, protect, unknown; /* unknown: position, after a reset */
 	uint32_t block_size, block_min, block_max;
-	uint8_t density;
+	uint8_t density, buffered; /* mode 0 or 1 */
 	enum vtp_motion motion;
 	enum vtp_mark mark;
 };

@@ -179,12 +179,14 @@ forward_files(struct vtp_node *n, int32_t count)
 	return r;
 }
 
-/* MODE SELECT(6) with a block descriptor, as MTSETBLK and MTSETDENSITY. */
+/* MODE SELECT(6) with a block descriptor, as MTSETBLK, MTSETDENSITY and
+ * MTSETDRVBUFFER: what does not change goes along as it is. */
 static int
-descriptor_set(struct vtp_node *n, uint8_t density, uint32_t block)
+descriptor_set(struct vtp_node *n, uint8_t density, uint32_t block,
+    uint8_t buffered)
 {
-	uint8_t list[12] = {0, 0, 0x10, 8, density, 0, 0, 0, 0,
-	    (uint8_t)(block >> 16), (uint8_t)(block >> 8), (uint8_t)block};
+	uint8_t list[12] = {0, 0, (uint8_t)(buffered << 4), 8, density, 0, 0, 0,
+	    0, (uint8_t)(block >> 16), (uint8_t)(block >> 8), (uint8_t)block};
 	struct vtp_cmd c = {.cdb = {0x15, 0x10, 0, 0, sizeof(list)},
 	    .cdb_len = 6,
 	    .dir = WIRE_OUT,
@@ -197,6 +199,7 @@ descriptor_set(struct vtp_node *n, uint8_t density, uint32_t block)
 		return fail(EIO);
 	n->block_size = block;
 	n->density = density;
+	n->buffered = buffered;
 	return 0;
 }
 
@@ -307,13 +310,17 @@ operate(struct vtp_node *n, int16_t op, int32_t count)
 	case MTUNLOCK:
 		return prevent(n, op == MTLOCK);
 	case MTSETBLK:
-		return descriptor_set(n, n->density, u);
+		return descriptor_set(n, n->density, u, n->buffered);
 	case MTSETDENSITY:
-		return descriptor_set(n, (uint8_t)u, n->block_size);
+		return descriptor_set(n, (uint8_t)u, n->block_size,
+		    n->buffered);
 	case MTCOMPRESSION:
 		return compression_set(n, (count & 1) != 0);
+	case MTSETDRVBUFFER: /* or options of the kernel's driver */
+		return (u & MT_ST_OPTIONS) != 0
+		    ? 0
+		    : descriptor_set(n, n->density, n->block_size, u & 7);
 	case MTNOP:
-	case MTSETDRVBUFFER: /* options of the kernel's driver */
 		return 0;
 	}
 	return fail(EINVAL);

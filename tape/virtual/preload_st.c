@@ -106,6 +106,7 @@ limits_read(struct vtp_node *n)
 	if (r.status != GOOD || r.got < 12)
 		return fail(EIO);
 	n->protect = (b[2] & 0x80) != 0;
+	n->buffered = b[2] >> 4 & 7;
 	n->density = b[4];
 	n->block_size = (uint32_t)b[9] << 16 | (uint32_t)b[10] << 8 |
 	    (uint32_t)b[11];

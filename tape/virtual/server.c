@@ -248,6 +248,37 @@ reply_begin(struct client *c, uint8_t status, size_t sense_len, size_t data)
 	c->replying = true;
 }
 
+static int
+client_send(struct client *c)
+{
+	struct iovec v[2];
+	size_t head = c->sent < c->reply_len ? c->reply_len - c->sent : 0;
+	size_t data_at = head ? 0 : c->sent - c->reply_len;
+	struct msghdr m = {.msg_iov = v, .msg_iovlen = 2};
+
+	v[0] = (struct iovec){c->reply + c->reply_len - head, head};
+	v[1] = (struct iovec){c->buf ? c->buf + data_at : NULL,
+	    c->reply_data - data_at};
+	ssize_t n = sendmsg(c->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (n < 0 && errno != EAGAIN && errno != EINTR)
+		return kms_fail(KMS_ERR_IO, "initiator gone");
+	if (n > 0)
+		c->sent += (size_t)n;
+	if (c->sent == c->reply_len + c->reply_data)
+		c->replying = false;
+	return 0;
+}
+
+/* As vt_command's answer. What cannot be sent now goes with the poll. */
+static void
+good_send(struct vt_command *cmd)
+{
+	struct client *c = cmd->whom;
+
+	reply_begin(c, TAPE_GOOD, 0, 0);
+	(void)client_send(c);
+}
+
 static void
 scsi_run(struct vt_server *s, struct client *c)
 {
@@ -260,10 +291,14 @@ scsi_run(struct vt_server *s, struct client *c)
 	    .out_len = out ? c->req.len : 0,
 	    .in = c->req.dir == WIRE_IN ? c->buf : NULL,
 	    .in_cap = c->req.dir == WIRE_IN ? c->req.len : 0,
+	    .answer = good_send,
+	    .whom = c,
 	};
 	size_t len = 0;
 
 	vt_opcode_run(s->drive, c->nexus, &cmd);
+	if (cmd.answered)
+		return;
 	if (cmd.status == TAPE_CHECK) {
 		len = tape_sense_encode(&cmd.sense, s->drive->descriptor_sense,
 		    sense);
@@ -352,27 +387,6 @@ receive(int fd, uint8_t *to, size_t room, size_t *len)
 	return kms_fail(KMS_ERR_IO, "initiator gone");
 }
 
-static int
-client_send(struct client *c)
-{
-	struct iovec v[2];
-	size_t head = c->sent < c->reply_len ? c->reply_len - c->sent : 0;
-	size_t data_at = head ? 0 : c->sent - c->reply_len;
-	struct msghdr m = {.msg_iov = v, .msg_iovlen = 2};
-
-	v[0] = (struct iovec){c->reply + c->reply_len - head, head};
-	v[1] = (struct iovec){c->buf ? c->buf + data_at : NULL,
-	    c->reply_data - data_at};
-	ssize_t n = sendmsg(c->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
-	if (n < 0 && errno != EAGAIN && errno != EINTR)
-		return kms_fail(KMS_ERR_IO, "initiator gone");
-	if (n > 0)
-		c->sent += (size_t)n;
-	if (c->sent == c->reply_len + c->reply_data)
-		c->replying = false;
-	return 0;
-}
-
 /* Takes what has come; runs the command once it is whole. */
 static int
 client_receive(struct vt_server *s, struct client *c)
@@ -394,7 +408,7 @@ client_receive(struct vt_server *s, struct client *c)
 	if (err || c->data_len < want)
 		return err;
 	request_run(s, c);
-	return client_send(c);
+	return c->replying ? client_send(c) : 0;
 }
 
 static void

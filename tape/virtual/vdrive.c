@@ -28,7 +28,7 @@ vt_drive_new(const struct vt_options *opt, struct vt_drive **out)
 	d->kind = *kind;
 	if (opt->fixed_kads)
 		d->kind.algorithm.u_fixed = d->kind.algorithm.a_fixed = true;
-	d->compress = true;
+	d->buffered = d->compress = true;
 	*out = d;
 	return 0;
 }
@@ -211,7 +211,7 @@ vt_drive_reset(struct vt_drive *d)
 	d->wrong_keys = d->wrong_kic = 0;
 	d->block_len = 0;
 	d->descriptor_sense = false;
-	d->compress = true;
+	d->buffered = d->compress = true;
 	vt_drive_load(d);
 }
 

@@ -31,6 +31,7 @@ struct vt_drive {
 	uint64_t loads;             /* so far */
 	uint64_t at;                /* the next object */
 	uint32_t block_len;         /* 0: variable */
+	bool buffered;              /* WRITE may be answered early */
 	bool descriptor_sense, compress;
 	struct vt_param shared; /* of all nexuses with scope PUBLIC or ALL */
 	uint32_t kic;           /* the last key instance counter given */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "kms/base/crypt.h"
+#include "kms/base/log.h"
 
 #define MARKS_MAX 65536u /* in one command: it must not take long */
 /* Room kept behind the early warning, for trailers and filemarks. */
@@ -294,16 +295,72 @@ write_one(struct vt_drive *d, const struct vt_param *p, uint8_t *data,
 	return err;
 }
 
+/* Would the end be near with so many bytes more? */
+static bool
+near_end(const struct vt_drive *d, uint64_t bytes)
+{
+	uint64_t capacity = vt_cartridge_header(d->tape)->capacity;
+
+	return vt_cartridge_used(d->tape) + bytes + EARLY_WARNING(capacity) >
+	    capacity;
+}
+
 /* Written, but the end is near (SSC-4 4.2.3). */
 static void
 early_warning(const struct vt_drive *d, struct vt_command *c)
 {
-	uint64_t capacity = vt_cartridge_header(d->tape)->capacity;
-
-	if (vt_cartridge_used(d->tape) + EARLY_WARNING(capacity) <= capacity)
+	if (!near_end(d, 0))
 		return;
 	vt_command_residue(c, TAPE_KEY_NO_SENSE, VT_END_OF_MEDIUM, 0);
 	c->sense.eom = true;
+}
+
+/*
+ * Buffered mode 1: an initiator that is answered now sends its next block
+ * while this one is encrypted and stored. Only where nothing but a failing
+ * disk can be in the way; else the reply waits, and says what was in it.
+ */
+static bool
+answers_early(const struct vt_drive *d, const struct transfer *t)
+{
+	uint32_t blocks = t->fixed ? t->count : 1;
+	uint64_t bytes = (uint64_t)blocks * (VT_RECORD_MAX + t->block_len);
+
+	return d->buffered && !near_end(d, bytes) &&
+	    vt_cartridge_has_disk(d->tape, bytes);
+}
+
+static int
+write_blocks(struct vt_drive *d, const struct vt_param *p, struct transfer *t,
+    struct vt_command *c)
+{
+	uint32_t blocks = t->fixed ? t->count : 1;
+
+	while (t->done < blocks) {
+		uint8_t *from = c->out + (size_t)t->done * t->block_len;
+		int err = write_one(d, p, from, t->block_len);
+		if (err)
+			return err;
+		t->done++;
+	}
+	return 0;
+}
+
+/*
+ * GOOD was said: the initiator hears of it with its next command. A full
+ * disk too is a write error then, not the end of the medium: whoever changes
+ * tapes there believes that all he was told GOOD for is on this one.
+ */
+static void
+defer(struct vt_nexus *n, int err, const struct transfer *t)
+{
+	struct vt_command lost = {0};
+
+	kms_log(KMS_LOG_ERROR, "vtape.lost", "cause=\"%s\"",
+	    kms_err_cause(err));
+	vt_command_residue(&lost, TAPE_KEY_MEDIUM, VT_WRITE_ERROR, residue(t));
+	n->deferred = lost.sense;
+	n->deferred.deferred = n->has_deferred = true;
 }
 
 void
@@ -315,15 +372,14 @@ vt_block_write(struct vt_drive *d, struct vt_nexus *n, struct vt_command *c)
 	if (!transfer_check(d, c, true, &t) || !write_check(d, n, c) ||
 	    t.count == 0)
 		return;
-	uint32_t blocks = t.fixed ? t.count : 1;
 	int err = vt_cartridge_cut(d->tape, d->at);
-	while (!err && t.done < blocks) {
-		uint8_t *from = c->out + (size_t)t.done * t.block_len;
-		err = write_one(d, p, from, t.block_len);
-		if (!err)
-			t.done++;
-	}
-	if (err)
+	if (!err && answers_early(d, &t))
+		vt_command_answer(c);
+	if (!err)
+		err = write_blocks(d, p, &t, c);
+	if (err && c->answered)
+		defer(n, err, &t);
+	else if (err)
 		write_failed(err, residue(&t), c);
 	else
 		early_warning(d, c);

@@ -21,7 +21,8 @@ vt_info_test_ready(struct vt_drive *d, struct vt_nexus *n, struct vt_command *c)
 	(void)d, (void)n, (void)c;
 }
 
-/* Sense comes with each reply already; what is left is an attention. */
+/* Sense comes with each reply already; what is left is an attention, or a
+ * deferred error. */
 void
 vt_info_request_sense(struct vt_drive *d, struct vt_nexus *n,
     struct vt_command *c)
@@ -32,7 +33,8 @@ vt_info_request_sense(struct vt_drive *d, struct vt_nexus *n,
 	bool descriptor = (c->cdb[1] & 1) != 0;
 
 	(void)d;
-	if (!vt_nexus_attention(n, &s) && !d->loaded) {
+	if (!vt_nexus_attention(n, &s) && !vt_nexus_deferred(n, &s) &&
+	    !d->loaded) {
 		s.key = TAPE_KEY_NOT_READY;
 		s.asc = (uint8_t)((unsigned)VT_NO_MEDIUM >> 8);
 	}

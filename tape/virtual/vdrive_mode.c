@@ -13,6 +13,8 @@ enum {
 	DESCRIPTOR = 8,
 	D_SENSE = 0x04,
 	DCE = 0x80,
+	BUFFERED_MODE = 0x70, /* of the device-specific byte */
+	BUFFERED_1 = 0x10,
 };
 
 /* Pages without what changes; each begins with code and length. */
@@ -29,7 +31,7 @@ static const struct page {
 
 /* What a list asks for, before it is granted. */
 struct wanted {
-	bool has_block_len, descriptor_sense, compress;
+	bool has_block_len, descriptor_sense, compress, buffered;
 	uint32_t block_len;
 };
 
@@ -64,7 +66,8 @@ device_specific(const struct vt_drive *d)
 {
 	bool protect = d->loaded && !vt_drive_can_write(d);
 
-	return (uint8_t)((protect ? 0x80u : 0u) | 0x10u); /* buffered */
+	return (uint8_t)((protect ? 0x80u : 0u) |
+	    (d->buffered ? BUFFERED_1 : 0u));
 }
 
 /* Header, and the block descriptor unless DBD (SPC-4 7.5.5). */
@@ -114,6 +117,21 @@ vt_mode_sense(struct vt_drive *d, struct vt_nexus *n, struct vt_command *c)
 	}
 	kms_wr_fill(&w, at, six ? 1 : 2);
 	vt_command_reply(c, &w, six ? c->cdb[4] : kms_get16(c->cdb + 7));
+}
+
+/* Buffered mode 0 or 1; write protection is not the host's to set, and
+ * there is but one speed (SSC-4 8.3.1). */
+static bool
+device_specific_check(struct vt_command *c, size_t at, struct wanted *want)
+{
+	uint8_t mode = c->out[at] & BUFFERED_MODE;
+
+	if (mode != 0 && mode != BUFFERED_1) {
+		vt_command_bad_list(c, at);
+		return false;
+	}
+	want->buffered = mode == BUFFERED_1;
+	return true;
 }
 
 /* The block descriptor; returns false when the list is refused. */
@@ -179,6 +197,8 @@ list_check(const struct vt_drive *d, struct vt_command *c, bool six,
 		vt_command_fail(c, TAPE_KEY_ILLEGAL, VT_LIST_LENGTH);
 		return false;
 	}
+	if (!device_specific_check(c, six ? 2 : 3, want))
+		return false;
 	size_t descriptor = six ? c->out[3] : kms_get16(c->out + 6);
 	if (descriptor != 0 && descriptor != DESCRIPTOR) {
 		vt_command_bad_list(c, six ? 3 : 6);
@@ -222,5 +242,6 @@ vt_mode_select(struct vt_drive *d, struct vt_nexus *n, struct vt_command *c)
 		d->block_len = want.block_len;
 	d->descriptor_sense = want.descriptor_sense;
 	d->compress = want.compress;
+	d->buffered = want.buffered;
 	vt_drive_tell(d, n, VT_ATTENTION_MODE);
 }

@@ -77,6 +77,7 @@ for ((k = 0; k < kills; k++)); do
 	start strace -f -o "$dir/trace" -e trace="$name" \
 		-e inject="$name:signal=SIGKILL:when=$ordinal"
 	safe=$(write_on 0) || :
+	vtaped -stop -drive "$dir/drive" 2>/dev/null || : # the last calls
 	if wait "$pid"; then
 		fail "not killed at $name $ordinal"
 	fi

@@ -18,6 +18,7 @@ main(int argc, char **argv)
 	suite_add_tcase(s, cartridge_tests());
 	suite_add_tcase(s, info_tests());
 	suite_add_tcase(s, block_tests());
+	suite_add_tcase(s, buffer_tests());
 	suite_add_tcase(s, move_tests());
 	suite_add_tcase(s, tde_tests());
 	suite_add_tcase(s, key_tests());

@@ -8,6 +8,7 @@ TCase *record_tests(void);
 TCase *cartridge_tests(void);
 TCase *info_tests(void);
 TCase *block_tests(void);
+TCase *buffer_tests(void);
 TCase *move_tests(void);
 TCase *tde_tests(void);
 TCase *key_tests(void);
