@@ -66,7 +66,7 @@ SRC_vtape := $(filter-out $(SRC_preload),$(wildcard tape/virtual/*.c))
 MAINS     := p11kms p11kmsutil p11kmsdrive vtaped
 SRC_tools := $(filter-out $(MAINS:%=tools/%.c),$(wildcard tools/*.c))
 # These are libraries and a program of their own.
-SRC_tlib  := $(filter-out tests/lib/p11fault.c tests/lib/memscan.c tests/lib/liar.c,$(wildcard tests/lib/*.c))
+SRC_tlib  := $(filter-out $(addprefix tests/lib/,p11fault.c memscan.c asroot.c liar.c),$(wildcard tests/lib/*.c))
 
 obj = $(patsubst %.c,$(O)/obj/%.o,$1)
 lib = $(if $(SRC_$1),$(O)/lib$1.a)
@@ -123,8 +123,8 @@ $(O)/test/p11fault.so: tests/lib/p11fault.c
 	@mkdir -p $(@D)
 	$(CC) -I. -D_GNU_SOURCE $(WARN) $(PC_CFLAGS) -fPIC -O2 -g -shared -Wl,-z,nodelete -o $@ $< -ldl -pthread
 
-# Preloaded into the programs by tests/cli/secrets_in_memory.sh.
-$(O)/test/memscan.so: tests/lib/memscan.c
+# Preloaded into programs by tests/cli: secrets_in_memory.sh, stenc_agrees.sh.
+$(O)/test/memscan.so $(O)/test/asroot.so: $(O)/test/%.so: tests/lib/%.c
 	@mkdir -p $(@D)
 	$(SAY) "  LD  $@"
 	$(Q)$(CC) -I. -D_GNU_SOURCE $(WARN) -fPIC -O2 -g -shared -o $@ $< -ldl
@@ -255,7 +255,7 @@ $(O)/bench/bench_open.run: $(O)/bench/bench_open
 # deps, then a new make: what pkg-config said above was said before it.
 AGAIN = $(MAKE) --no-print-directory
 ASAN_BUILD = $(O)/asan
-TESTED = all unit $(O)/test/memscan.so $(O)/test/liar $(FUZZ:%=$(O)/test/replay-%)
+TESTED = all unit $(O)/test/memscan.so $(O)/test/asroot.so $(O)/test/liar $(FUZZ:%=$(O)/test/replay-%)
 
 # (make itself sets LINT to "lint")
 deps:
