@@ -341,9 +341,9 @@ START_TEST(a_log_cut_or_changed_while_it_is_open_takes_nothing_more)
 	uint8_t byte = 0;
 	int fd;
 
-	append_all(1, 3);
+	log_append_all(1, 3);
 	ok(kms_release_log_head(rlog, &at));
-	fd = open(path, O_RDWR | O_CLOEXEC);
+	fd = open(log_path, O_RDWR | O_CLOEXEC);
 	ck_assert_int_ge(fd, 0);
 	if (_i > 0) {
 		ck_assert_int_eq(ftruncate(fd, (off_t)at.size - _i), 0);
@@ -353,8 +353,8 @@ START_TEST(a_log_cut_or_changed_while_it_is_open_takes_nothing_more)
 		ck_assert_int_eq(pwrite(fd, &byte, 1, (off_t)at.size - 1), 1);
 	}
 	close(fd);
-	fails(append(4), KMS_ERR_DAMAGED, "record 3 does not verify");
-	fails(append(4), KMS_ERR_DAMAGED, "takes no records");
+	fails(log_append(4), KMS_ERR_DAMAGED, "record 3 does not verify");
+	fails(log_append(4), KMS_ERR_DAMAGED, "takes no records");
 }
 END_TEST
 
