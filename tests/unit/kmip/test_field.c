@@ -1,6 +1,5 @@
 /* The message sequences of clients in the field, as they go over the wire. */
 #include <stdio.h>
-#include <time.h>
 
 #include "tests/unit/kmip/world.h"
 
