@@ -39,6 +39,7 @@ main(void)
 	suite_add_tcase(s, test_backup());
 	suite_add_tcase(s, test_bind());
 	suite_add_tcase(s, test_rewrap());
+	suite_add_tcase(s, test_rewrap_killed());
 	suite_add_tcase(s, test_container());
 	suite_add_tcase(s, test_transfer());
 	suite_add_tcase(s, test_drill());

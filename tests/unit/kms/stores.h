@@ -28,6 +28,7 @@ TCase *test_verify(void);
 TCase *test_backup(void);
 TCase *test_bind(void);
 TCase *test_rewrap(void);
+TCase *test_rewrap_killed(void);
 TCase *test_container(void);
 TCase *test_transfer(void);
 TCase *test_drill(void);
