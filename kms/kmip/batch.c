@@ -109,6 +109,7 @@ enter(struct run *run, const struct kmip_work *w)
 
 	switch (w->op->kind) {
 	case KMIP_OP_ALONE:
+	case KMIP_OP_LOOKS:
 		return 0;
 	case KMIP_OP_READS:
 		return b->tx != NULL ? 0 : begin(b, KMS_READ);

@@ -15,8 +15,8 @@
 /* A term of one version of a row; a later version makes it stale, which the
  * directory tells. Nothing is ever taken out of the middle. */
 struct entry {
-	uint64_t hash, id, generation;
-	uint32_t next;
+	uint64_t hash[2], id, generation;
+	uint32_t next, detail;
 };
 
 struct kmip_index {
@@ -66,16 +66,15 @@ kmip_index_free(struct kmip_index **ixp)
 }
 
 /* Kind and parts become one short string: their own hashes. */
-uint64_t
-kmip_index_hash(const struct kmip_index *ix, enum kmip_term term,
-    const struct kmip_item *first, const struct kmip_item *second)
+static void
+hash_of(const struct kmip_index *ix, const struct kmip_sought *t,
+    uint64_t out[2])
 {
-	uint64_t parts[5] = {(uint64_t)term}, out[2];
+	uint64_t parts[5] = {(uint64_t)t->term};
 
-	kms_siphash(&ix->key, first->value, first->len, parts + 1);
-	kms_siphash(&ix->key, second->value, second->len, parts + 3);
+	kms_siphash(&ix->key, t->first.value, t->first.len, parts + 1);
+	kms_siphash(&ix->key, t->second.value, t->second.len, parts + 3);
 	kms_siphash(&ix->key, parts, sizeof(parts), out);
-	return out[0];
 }
 
 /* --- the table ---------------------------------------------------------- */
@@ -83,7 +82,7 @@ kmip_index_hash(const struct kmip_index *ix, enum kmip_term term,
 static void
 link_entry(struct kmip_index *ix, uint32_t i)
 {
-	uint32_t *head = &ix->bucket[ix->entry[i].hash & (ix->buckets - 1)];
+	uint32_t *head = &ix->bucket[ix->entry[i].hash[0] & (ix->buckets - 1)];
 
 	ix->entry[i].next = *head;
 	*head = i;
@@ -158,20 +157,21 @@ struct adding {
 };
 
 static int
-add(struct adding *a, enum kmip_term term, const struct kmip_item *first,
-    const struct kmip_item *second)
+add(struct adding *a, const struct kmip_sought *t)
 {
 	struct kmip_index *ix = a->ix;
+	struct entry *e;
 	int r = 0;
 
 	if (ix->n == ix->cap)
 		r = make_room(ix, a->dir);
 	if (r != 0)
 		return r;
-	ix->entry[ix->n] = (struct entry){.hash = kmip_index_hash(ix, term,
-					      first, second),
-	    .id = a->id,
-	    .generation = a->generation};
+	e = &ix->entry[ix->n];
+	*e = (struct entry){.id = a->id,
+	    .generation = a->generation,
+	    .detail = t->detail};
+	hash_of(ix, t, e->hash);
 	link_entry(ix, (uint32_t)ix->n++);
 	return 0;
 }
@@ -185,41 +185,58 @@ bytes(const void *p, size_t len)
 }
 
 static int
-add_pair(struct adding *a, enum kmip_term term, const struct kmip_attr *attr,
-    uint32_t first_tag, uint32_t second_tag)
+add_typed(struct adding *a, enum kmip_term term, const struct kmip_attr *attr,
+    uint32_t value_tag, uint32_t type_tag)
 {
-	struct kmip_item first, second = bytes("", 0);
+	struct kmip_sought t = {.term = term, .second = bytes("", 0)};
+	struct kmip_item type;
 
-	if (!kmip_attr_field(&attr->value, first_tag, &first))
+	if (!kmip_attr_field(&attr->value, value_tag, &t.first))
 		return 0;
-	if (second_tag != 0 &&
-	    !kmip_attr_field(&attr->value, second_tag, &second))
+	if (kmip_ttlv_find(&attr->value, type_tag, &type) &&
+	    type.type == KMIP_ENUM)
+		t.detail = kms_get32(type.value);
+	return add(a, &t);
+}
+
+static int
+add_application(struct adding *a, const struct kmip_attr *attr)
+{
+	struct kmip_sought t = {.term = KMIP_TERM_APPLICATION};
+
+	if (!kmip_attr_field(&attr->value, TAG(APPLICATION_NAMESPACE),
+		&t.first) ||
+	    !kmip_attr_field(&attr->value, TAG(APPLICATION_DATA), &t.second))
 		return 0;
-	return add(a, term, &first, &second);
+	return add(a, &t);
 }
 
 static int
 add_attr(struct adding *a, const struct kmip_attr *attr)
 {
-	const struct kmip_item none = bytes("", 0);
-	struct kmip_item name;
+	struct kmip_sought t = {.second = bytes("", 0)};
 
 	if (attr->def == NULL)
 		return 0;
 	switch (attr->def->tag) {
 	case TAG(NAME):
-		return add_pair(a, KMIP_TERM_NAME, attr, TAG(NAME_VALUE), 0);
+		return add_typed(a, KMIP_TERM_NAME, attr, TAG(NAME_VALUE),
+		    TAG(NAME_TYPE));
 	case TAG(ALTERNATIVE_NAME):
-		return add_pair(a, KMIP_TERM_ALTERNATIVE, attr,
-		    TAG(ALTERNATIVE_NAME_VALUE), 0);
+		return add_typed(a, KMIP_TERM_ALTERNATIVE, attr,
+		    TAG(ALTERNATIVE_NAME_VALUE), TAG(ALTERNATIVE_NAME_TYPE));
 	case TAG(APPLICATION_SPECIFIC_INFORMATION):
-		return add_pair(a, KMIP_TERM_APPLICATION, attr,
-		    TAG(APPLICATION_NAMESPACE), TAG(APPLICATION_DATA));
+		return add_application(a, attr);
 	case TAG(OBJECT_GROUP):
-		return add(a, KMIP_TERM_GROUP, &attr->value, &none);
+		t.term = KMIP_TERM_GROUP;
+		t.first = attr->value;
+		return add(a, &t);
 	case TAG(CUSTOM_ATTRIBUTE):
-		name = bytes(attr->name, attr->name_len);
-		return add(a, KMIP_TERM_CUSTOM, &name, &attr->value);
+		t.term = KMIP_TERM_CUSTOM;
+		t.first = bytes(attr->name, attr->name_len);
+		t.second = attr->value;
+		t.detail = attr->value.type;
+		return add(a, &t);
 	}
 	return 0;
 }
@@ -227,19 +244,21 @@ add_attr(struct adding *a, const struct kmip_attr *attr)
 static int
 add_key(struct adding *a, const struct kms_key *key)
 {
-	const struct kmip_item none = bytes("", 0);
+	struct kmip_sought name = {.term = KMIP_TERM_NAME,
+	    .first = bytes(key->name, strlen(key->name)),
+	    .second = bytes("", 0),
+	    .detail = KMIP_NAME_UNINTERPRETED_TEXT_STRING};
 	struct kmip_stored s;
-	struct kmip_item name;
 	size_t i;
 	int r;
 
 	r = kmip_stored_decode(&s, key->attrs, key->attrs_len);
 	if (r != 0)
 		return r;
-	if ((s.flags & KMIP_STORED_NAMED) != 0) {
-		name = bytes(key->name, strlen(key->name));
-		r = add(a, KMIP_TERM_NAME, &name, &none);
-	}
+	if ((s.flags & KMIP_STORED_URI) != 0)
+		name.detail = KMIP_NAME_URI;
+	if ((s.flags & KMIP_STORED_NAMED) != 0)
+		r = add(a, &name);
 	for (i = 0; r == 0 && i < s.n; i++)
 		r = add_attr(a, &s.attr[i]);
 	kmip_stored_clear(&s);
@@ -254,9 +273,8 @@ add_row(struct kmip_index *ix, struct kms_tx *tx, const struct kms_directory *d,
 	    .dir = d,
 	    .id = row->id,
 	    .generation = row->generation};
-	const struct kmip_item none = bytes("", 0);
+	struct kmip_sought tag = {.term = KMIP_TERM_DESTROYED};
 	struct kms_record rec;
-	struct kmip_item tag;
 	int r;
 
 	if (row->kind != KMS_KIND_KEY && row->kind != KMS_KIND_TOMBSTONE)
@@ -267,8 +285,10 @@ add_row(struct kmip_index *ix, struct kms_tx *tx, const struct kms_directory *d,
 	if (rec.kind == KMS_KIND_KEY) {
 		r = add_key(&a, &rec.u.key);
 	} else if (rec.u.tombstone.tag.len > 0) {
-		tag = bytes(rec.u.tombstone.tag.b, rec.u.tombstone.tag.len);
-		r = add(&a, KMIP_TERM_DESTROYED, &tag, &none);
+		tag.first = bytes(rec.u.tombstone.tag.b,
+		    rec.u.tombstone.tag.len);
+		tag.second = bytes("", 0);
+		r = add(&a, &tag);
 	}
 	kms_record_clear(&rec);
 	return r;
@@ -407,21 +427,45 @@ add_pending(const struct kmip_index *ix, const struct kms_directory *d,
 	return r;
 }
 
+static bool
+is_hit(const struct entry *e, const uint64_t hash[2], uint32_t detail)
+{
+	return e->hash[0] == hash[0] && e->hash[1] == hash[1] &&
+	    (detail == 0 || e->detail == detail);
+}
+
 int
 kmip_index_find(struct kmip_index *ix, const struct kms_directory *d,
-    uint64_t hash, struct kmip_ids *ids)
+    const struct kmip_sought *t, struct kmip_ids *ids)
 {
+	const struct entry *e;
+	uint64_t hash[2];
 	uint32_t i;
 	int r;
 
+	hash_of(ix, t, hash);
 	(void)pthread_mutex_lock(&ix->lock);
 	r = add_pending(ix, d, ids);
-	i = ix->buckets == 0 ? NONE : ix->bucket[hash & (ix->buckets - 1)];
-	for (; i != NONE && r == 0; i = ix->entry[i].next)
-		if (ix->entry[i].hash == hash && !is_stale(&ix->entry[i], d))
-			r = kmip_ids_add(ids, ix->entry[i].id);
+	i = ix->buckets == 0 ? NONE : ix->bucket[hash[0] & (ix->buckets - 1)];
+	for (; i != NONE && r == 0; i = e->next) {
+		e = &ix->entry[i];
+		if (is_hit(e, hash, t->detail) && !is_stale(e, d))
+			r = kmip_ids_add(ids, e->id);
+	}
 	(void)pthread_mutex_unlock(&ix->lock);
 	return r;
+}
+
+bool
+kmip_index_is_current(struct kmip_index *ix, const struct kms_directory *d)
+{
+	bool current;
+
+	(void)pthread_mutex_lock(&ix->lock);
+	current = ix->built && ix->epoch == kms_directory_epoch(d) &&
+	    ix->seen == kms_directory_changes(d);
+	(void)pthread_mutex_unlock(&ix->lock);
+	return current;
 }
 
 size_t

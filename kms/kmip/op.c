@@ -13,7 +13,7 @@ static const struct kmip_op ops[] = {
 	kmip_op_make_drop},
     {KMIP_OP_RE_KEY, KMIP_OP_WRITES, kmip_op_rekey_prepare, kmip_op_rekey,
 	kmip_op_make_drop},
-    {KMIP_OP_LOCATE, KMIP_OP_READS, NULL, kmip_op_locate, NULL},
+    {KMIP_OP_LOCATE, KMIP_OP_LOOKS, NULL, kmip_op_locate, NULL},
     {KMIP_OP_CHECK, KMIP_OP_READS, NULL, kmip_op_check, NULL},
     {KMIP_OP_GET, KMIP_OP_RELEASES, NULL, kmip_op_get, NULL},
     {KMIP_OP_GET_ATTRIBUTES, KMIP_OP_READS, NULL, kmip_op_get_attributes, NULL},
@@ -148,14 +148,15 @@ static int
 find_destroyed(struct kmip_batch *b, const struct kms_tag *tag,
     struct kmip_view *v)
 {
-	const struct kmip_item first = {.value = tag->b, .len = tag->len};
-	const struct kmip_item none = {.value = tag->b, .len = 0};
+	const struct kmip_sought stone = {.term = KMIP_TERM_DESTROYED,
+	    .first = {.value = tag->b, .len = tag->len},
+	    .second = {.value = tag->b}};
 	struct kmip_ids ids = {0};
 	bool found = false;
 	size_t i;
 	int r;
 
-	r = kmip_op_find_term(b, KMIP_TERM_DESTROYED, &first, &none, &ids);
+	r = kmip_op_find_term(b, &stone, &ids);
 	for (i = 0; r == 0 && i < ids.n && !found; i++) {
 		r = kmip_op_load_row(b, ids.id[i], v);
 		found = r == 0 && kmip_view_is_destroyed(v) &&
@@ -206,8 +207,7 @@ kmip_op_load_live(struct kmip_batch *b, const struct kmip_item *uid,
 }
 
 int
-kmip_op_find_term(struct kmip_batch *b, enum kmip_term term,
-    const struct kmip_item *first, const struct kmip_item *second,
+kmip_op_find_term(struct kmip_batch *b, const struct kmip_sought *t,
     struct kmip_ids *ids)
 {
 	struct kmip_index *ix = b->service->index;
@@ -216,8 +216,7 @@ kmip_op_find_term(struct kmip_batch *b, enum kmip_term term,
 	if (!b->writing) /* else it was when the transaction began */
 		r = kmip_index_update(ix, b->tx);
 	if (r == 0)
-		r = kmip_index_find(ix, kms_tx_directory(b->tx),
-		    kmip_index_hash(ix, term, first, second), ids);
+		r = kmip_index_find(ix, kms_tx_directory(b->tx), t, ids);
 	if (r == 0)
 		kmip_ids_sort(ids);
 	return r;

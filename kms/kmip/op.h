@@ -62,6 +62,7 @@ struct kmip_batch {
 
 enum kmip_op_kind {
 	KMIP_OP_ALONE, /* no transaction */
+	KMIP_OP_LOOKS, /* one open already, or what it begins itself */
 	KMIP_OP_READS,
 	KMIP_OP_WRITES,
 	KMIP_OP_RELEASES, /* none open: earlier changes are committed first */
@@ -112,8 +113,7 @@ void kmip_op_answer_tag(struct kmip_batch *, struct kmip_work *,
 
 /* Rows that may have a term, newest first; what this batch put is among
  * them. The caller compares. */
-int kmip_op_find_term(struct kmip_batch *, enum kmip_term,
-    const struct kmip_item *first, const struct kmip_item *second,
+int kmip_op_find_term(struct kmip_batch *, const struct kmip_sought *,
     struct kmip_ids *) KMS_MUST;
 
 /* Names are unique in a group, Application Specific Information among all that

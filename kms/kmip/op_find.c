@@ -1,9 +1,10 @@
 /*
  * Locate (KMIP 1.4 section 4.9).
  *
- * Where to look comes from the narrowest criterion that an index knows; what
- * is found there is read and compared with all criteria, whatever the index
- * said. Newest active objects come first.
+ * Where to look comes from the narrowest criterion that an index knows. What
+ * is found there is read and compared with all criteria, unless the index has
+ * proven the only one: then nothing is read, and the time it takes does not
+ * grow with the store. Newest active objects come first.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "kms/kmip/match.h"
 #include "kms/kmip/op.h"
 #include "kms/kmip/reason.h"
+#include "kms/kmip/term.h"
 
 #define TAG(id) KMIP_TAG_##id
 /* Rows read in one go; others get their turn in between. */
@@ -120,47 +122,6 @@ read_search(struct search *s, const struct kmip_item *payload)
 
 /* --- where to look ------------------------------------------------------ */
 
-static bool
-is_keygroup(const struct kmip_attr *a)
-{
-	return (kmip_attr_named(a, KMIP_KEYGROUP) ||
-		   kmip_attr_named(a, KMIP_KEYGROUP_OTHER)) &&
-	    a->value.type == KMIP_TEXT;
-}
-
-/* How far a criterion narrows the search: the lower the better; 0: it does
- * not, or no index knows. */
-static unsigned
-narrows(const struct kmip_attr *a)
-{
-	struct kmip_item x, y;
-
-	switch (a->def->tag) {
-	case TAG(UNIQUE_IDENTIFIER):
-		return 1;
-	case TAG(APPLICATION_SPECIFIC_INFORMATION):
-		return kmip_attr_field(&a->value, TAG(APPLICATION_NAMESPACE),
-			   &x) &&
-			kmip_attr_field(&a->value, TAG(APPLICATION_DATA), &y)
-		    ? 2
-		    : 0;
-	case TAG(NAME):
-		return kmip_attr_field(&a->value, TAG(NAME_VALUE), &x) ? 3 : 0;
-	case TAG(ALTERNATIVE_NAME):
-		return kmip_attr_field(&a->value, TAG(ALTERNATIVE_NAME_VALUE),
-			   &x)
-		    ? 4
-		    : 0;
-	case TAG(CUSTOM_ATTRIBUTE):
-		if (is_keygroup(a))
-			return 6;
-		return kmip_attr_named(a, KMIP_APPLICATION) ? 0 : 5;
-	case TAG(OBJECT_GROUP):
-		return 7;
-	}
-	return 0;
-}
-
 static int
 look_by_uid(struct search *s, const struct kmip_attr *a)
 {
@@ -171,18 +132,6 @@ look_by_uid(struct search *s, const struct kmip_attr *a)
 		return 0; /* nobody's */
 	row = kms_directory_by_tag(kms_tx_directory(s->b->tx), &tag);
 	return row == NULL ? 0 : kmip_ids_add(&s->ids, row->id);
-}
-
-static int
-look_by_field(struct search *s, const struct kmip_attr *a, enum kmip_term term,
-    uint32_t first_tag, uint32_t second_tag)
-{
-	struct kmip_item first, second = {.value = a->value.value};
-
-	(void)kmip_attr_field(&a->value, first_tag, &first);
-	if (second_tag != 0)
-		(void)kmip_attr_field(&a->value, second_tag, &second);
-	return kmip_op_find_term(s->b, term, &first, &second, &s->ids);
 }
 
 /* Keys of the group's records; with many of them and one wanted that is
@@ -223,32 +172,18 @@ look_everywhere(struct search *s)
 static int
 look_by(struct search *s, const struct kmip_attr *a)
 {
-	struct kmip_item name = {.value = (const uint8_t *)a->name,
-	    .len = a->name_len};
-	struct kmip_item none = {.value = a->value.value};
-	int r;
+	struct kmip_sought t;
+	int r = 0;
 
-	switch (a->def->tag) {
-	case TAG(UNIQUE_IDENTIFIER):
+	if (a->def->tag == TAG(UNIQUE_IDENTIFIER))
 		return look_by_uid(s, a);
-	case TAG(APPLICATION_SPECIFIC_INFORMATION):
-		return look_by_field(s, a, KMIP_TERM_APPLICATION,
-		    TAG(APPLICATION_NAMESPACE), TAG(APPLICATION_DATA));
-	case TAG(NAME):
-		return look_by_field(s, a, KMIP_TERM_NAME, TAG(NAME_VALUE), 0);
-	case TAG(ALTERNATIVE_NAME):
-		return look_by_field(s, a, KMIP_TERM_ALTERNATIVE,
-		    TAG(ALTERNATIVE_NAME_VALUE), 0);
-	case TAG(OBJECT_GROUP):
-		r = look_by_group(s, &a->value);
-		return r != 0 ? r
-			      : kmip_op_find_term(s->b, KMIP_TERM_GROUP,
-				    &a->value, &none, &s->ids);
-	}
-	if (is_keygroup(a))
+	if (kmip_term_is_keygroup(a))
 		return look_by_group(s, &a->value);
-	return kmip_op_find_term(s->b, KMIP_TERM_CUSTOM, &name, &a->value,
-	    &s->ids);
+	if (a->def->tag == TAG(OBJECT_GROUP))
+		r = look_by_group(s, &a->value);
+	if (r == 0 && kmip_term_of(a, &t))
+		r = kmip_op_find_term(s->b, &t, &s->ids);
+	return r;
 }
 
 static int
@@ -259,7 +194,7 @@ collect(struct search *s)
 	size_t i;
 
 	for (i = 0; i < s->match.n; i++) {
-		rank = narrows(&s->match.want[i]);
+		rank = kmip_term_rank(&s->match.want[i]);
 		if (rank == 0 || (best != NULL && rank >= best_rank))
 			continue;
 		best = &s->match.want[i];
@@ -354,6 +289,17 @@ breathe(struct kmip_batch *b)
 }
 
 static int
+make_found(struct search *s)
+{
+	size_t n = s->ids.n < s->most ? s->ids.n : s->most;
+
+	s->found = calloc(n + 1, sizeof(*s->found));
+	return s->found != NULL
+	    ? 0
+	    : kms_fail(KMS_ERR_MEMORY, "Locate: out of memory");
+}
+
+static int
 compare_all(struct search *s)
 {
 	/* the number of all is worth something from KMIP 1.3 on */
@@ -361,9 +307,6 @@ compare_all(struct search *s)
 	size_t i;
 	int r = 0;
 
-	s->found = calloc(s->most + 1, sizeof(*s->found));
-	if (s->found == NULL)
-		return kms_fail(KMS_ERR_MEMORY, "Locate: out of memory");
 	for (i = 0; r == 0 && i < s->ids.n; i++) {
 		if (!count && s->nfound == s->most)
 			break;
@@ -374,6 +317,128 @@ compare_all(struct search *s)
 	}
 	s->complete = i == s->ids.n;
 	return r;
+}
+
+/* --- without reading ---------------------------------------------------- */
+
+/* One criterion that the index proves, and at most the type of the object. */
+static bool
+is_simple(const struct search *s, struct kmip_sought *t)
+{
+	size_t i, proven = 0;
+
+	for (i = 0; i < s->match.n; i++) {
+		if (s->match.want[i].def->tag == TAG(OBJECT_TYPE))
+			continue;
+		if (proven++ > 0 || !kmip_term_proves(&s->match.want[i], t))
+			return false;
+	}
+	return proven == 1 && !s->match.fresh;
+}
+
+/* Tags made by p11kms name symmetric keys; what others name, the record says.
+ * False when that must be read. */
+static bool
+compare_type(const struct search *s, const struct kms_tag *tag, bool *yes)
+{
+	size_t i;
+
+	*yes = true;
+	for (i = 0; i < s->match.n; i++) {
+		const struct kmip_attr *a = &s->match.want[i];
+
+		if (a->def->tag != TAG(OBJECT_TYPE))
+			continue;
+		if (kms_tag_kind(tag) == KMS_TAG_FOREIGN)
+			return false;
+		*yes = *yes &&
+		    kms_get32(a->value.value) == KMIP_OBJECT_SYMMETRIC_KEY;
+	}
+	return true;
+}
+
+/* All candidates, told apart by the directory alone; false when one's record
+ * must be read. */
+static bool
+take_all(struct search *s)
+{
+	const struct kms_directory *d = kms_tx_directory(s->b->tx);
+	const struct kms_directory_key *key;
+	char group[KMS_NAME_MAX + 1];
+	bool yes;
+	size_t i;
+
+	for (i = 0; i < s->ids.n; i++) {
+		key = kms_directory_key(d,
+		    kms_directory_by_id(d, s->ids.id[i]));
+		if (!kms_tx_knows_group(s->b->tx, key->group, group) ||
+		    !compare_type(s, &key->tag, &yes))
+			return false;
+		if (!yes || !kmip_rule_may_use(s->b->actor->rule, group))
+			continue;
+		if (s->total++ >= s->offset && s->nfound < s->most)
+			s->found[s->nfound++] = key->tag;
+	}
+	s->complete = true;
+	return true;
+}
+
+static void
+begin_again(struct search *s)
+{
+	s->ids.n = 0;
+	s->nfound = s->total = 0;
+	s->complete = false;
+	free(s->found);
+	s->found = NULL;
+}
+
+/* No row is read, so no view of the file is needed either. */
+static int
+look_only(struct search *s, bool *done)
+{
+	struct kmip_batch *b = s->b;
+	struct kmip_sought t;
+	int r;
+
+	*done = false;
+	if (b->tx != NULL || !is_simple(s, &t))
+		return 0;
+	r = kms_tx_begin(b->service->store, &b->actor->base, KMS_LOOK, &b->tx);
+	if (r != 0)
+		return r;
+	if (kmip_index_is_current(b->service->index, kms_tx_directory(b->tx))) {
+		r = kmip_index_find(b->service->index, kms_tx_directory(b->tx),
+		    &t, &s->ids);
+		if (r == 0)
+			r = order(s);
+		if (r == 0 && s->ids.n <= KMIP_LOCATE_MAX) {
+			r = make_found(s);
+			*done = r == 0 && take_all(s);
+		}
+	}
+	kms_tx_abort(&b->tx);
+	if (!*done)
+		begin_again(s);
+	return r;
+}
+
+static int
+read_through(struct search *s)
+{
+	struct kmip_batch *b = s->b;
+	int r = 0;
+
+	if (b->tx == NULL)
+		r = kms_tx_begin(b->service->store, &b->actor->base, KMS_READ,
+		    &b->tx);
+	if (r == 0)
+		r = collect(s);
+	if (r == 0)
+		r = order(s);
+	if (r == 0)
+		r = make_found(s);
+	return r == 0 ? compare_all(s) : r;
 }
 
 /* --- the answer --------------------------------------------------------- */
@@ -403,6 +468,7 @@ answer(struct search *s, struct kmip_work *w)
 int
 kmip_op_locate(struct kmip_batch *b, struct kmip_work *w)
 {
+	bool done = false;
 	struct search *s;
 	int r;
 
@@ -413,11 +479,9 @@ kmip_op_locate(struct kmip_batch *b, struct kmip_work *w)
 	s->match.minor = b->minor;
 	r = read_search(s, &w->call->payload);
 	if (r == 0)
-		r = collect(s);
-	if (r == 0)
-		r = order(s);
-	if (r == 0)
-		r = compare_all(s);
+		r = look_only(s, &done);
+	if (r == 0 && !done)
+		r = read_through(s);
 	if (r == 0)
 		answer(s, w);
 	kmip_ids_clear(&s->ids);

@@ -40,27 +40,27 @@ int
 kmip_op_check_unique_in(struct kmip_batch *b, const char *group, uint64_t self,
     const struct kmip_attr *a)
 {
-	struct kmip_item first, second = {.value = a->value.value};
+	struct kmip_sought t = {.second = {.value = a->value.value}};
 	struct kmip_attr want = *a;
 	struct kmip_ids ids = {0};
 	int r;
 
 	if (a->def->tag == TAG(NAME) &&
-	    kmip_attr_field(&a->value, TAG(NAME_VALUE), &first)) {
+	    kmip_attr_field(&a->value, TAG(NAME_VALUE), &t.first)) {
 		/* whatever its type: the criterion is this one child, as its
 		 * bytes lie there */
-		want.value.value = first.value - KMIP_HEAD;
-		want.value.len = kmip_ttlv_space(first.len);
-		r = kmip_op_find_term(b, KMIP_TERM_NAME, &first, &second, &ids);
+		want.value.value = t.first.value - KMIP_HEAD;
+		want.value.len = kmip_ttlv_space(t.first.len);
+		t.term = KMIP_TERM_NAME;
 	} else if (a->def->tag == TAG(APPLICATION_SPECIFIC_INFORMATION) &&
-	    kmip_attr_field(&a->value, TAG(APPLICATION_NAMESPACE), &first) &&
-	    kmip_attr_field(&a->value, TAG(APPLICATION_DATA), &second)) {
+	    kmip_attr_field(&a->value, TAG(APPLICATION_NAMESPACE), &t.first) &&
+	    kmip_attr_field(&a->value, TAG(APPLICATION_DATA), &t.second)) {
 		group = NULL;
-		r = kmip_op_find_term(b, KMIP_TERM_APPLICATION, &first, &second,
-		    &ids);
+		t.term = KMIP_TERM_APPLICATION;
 	} else {
 		return 0;
 	}
+	r = kmip_op_find_term(b, &t, &ids);
 	if (r == 0)
 		r = has_other(b, &ids, self, group, &want);
 	kmip_ids_clear(&ids);

@@ -1,5 +1,5 @@
 /* Locate: every criterion, in the order promised, whoever made the change. */
-#include "tests/unit/kmip/world.h"
+#include "tests/unit/kmip/locate.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,132 +9,6 @@
 #include "kms/material.h"
 
 #define TAG(id) KMIP_TAG_##id
-
-/* What a Locate found, in order. */
-struct found {
-	char uid[40][KMS_TAG_TEXT];
-	size_t n;
-	int32_t located; /* -1: not told */
-};
-
-static void
-take(const struct talk *t, struct found *f)
-{
-	struct kmip_item item;
-	size_t i;
-
-	talk_ok(t, 0);
-	f->n = talk_count(t, 0, TAG(UNIQUE_IDENTIFIER));
-	ck_assert_uint_le(f->n, 40);
-	for (i = 0; i < f->n; i++)
-		talk_uid(t, 0, i, f->uid[i]);
-	f->located = -1;
-	if (talk_field(t, 0, TAG(LOCATED_ITEMS), &item))
-		f->located = (int32_t)kms_get32(item.value);
-}
-
-/* One Locate whose payload fn writes. */
-static void
-locate(struct world *w, unsigned minor,
-    void (*fn)(struct kms_wr *, const char *), const char *arg, struct found *f)
-{
-	struct talk t;
-
-	talk_begin(&t, minor);
-	fn(talk_item(&t, KMIP_OP_LOCATE), arg);
-	talk_send(w, &t);
-	take(&t, f);
-	talk_end(&t);
-}
-
-static void
-by_nothing(struct kms_wr *wr, const char *arg)
-{
-	(void)wr;
-	(void)arg;
-}
-
-static void
-by_name(struct kms_wr *wr, const char *name)
-{
-	kmip_attr_put_name(wr, name, KMIP_NAME_UNINTERPRETED_TEXT_STRING);
-}
-
-static void
-by_group(struct kms_wr *wr, const char *group)
-{
-	kmip_attr_put_text(wr, TAG(OBJECT_GROUP), group);
-}
-
-static void
-by_keygroup_active(struct kms_wr *wr, const char *group)
-{
-	kmip_attr_put_custom(wr, "x-keygroup", group);
-	kmip_attr_put_enum(wr, TAG(STATE), KMIP_STATE_ACTIVE);
-}
-
-static void
-by_template(struct kms_wr *wr, const char *name)
-{
-	size_t at;
-
-	kmip_ttlv_put_int(wr, TAG(MAXIMUM_ITEMS), 1);
-	at = kmip_ttlv_begin(wr, TAG(TEMPLATE_ATTRIBUTE));
-	by_name(wr, name);
-	kmip_ttlv_end(wr, at);
-}
-
-static void
-by_kad(struct kms_wr *wr, const char *data)
-{
-	kmip_attr_put_enum(wr, TAG(OBJECT_TYPE), KMIP_OBJECT_SYMMETRIC_KEY);
-	put_application(wr, "LIBRARY-LTO", data);
-}
-
-static void
-by_barcode(struct kms_wr *wr, const char *barcode)
-{
-	kmip_attr_put_custom(wr, "x-Barcode", barcode);
-}
-
-static void
-by_alternative(struct kms_wr *wr, const char *value)
-{
-	put_alternative(wr, value);
-}
-
-static void
-by_uid(struct kms_wr *wr, const char *uid)
-{
-	kmip_attr_put_text(wr, TAG(UNIQUE_IDENTIFIER), uid);
-}
-
-static void
-by_mask(struct kms_wr *wr, const char *arg)
-{
-	kmip_attr_put_int(wr, TAG(CRYPTOGRAPHIC_USAGE_MASK),
-	    arg == NULL ? (int)KMIP_MASK_ENCRYPT : (int)KMIP_MASK_WRAP);
-}
-
-static void
-by_length(struct kms_wr *wr, const char *bits)
-{
-	kmip_attr_put_int(wr, TAG(CRYPTOGRAPHIC_LENGTH), atoi(bits));
-}
-
-/* Part of a structure: the namespace alone. */
-static void
-by_namespace(struct kms_wr *wr, const char *name_space)
-{
-	size_t at = kmip_ttlv_begin(wr, TAG(ATTRIBUTE)), in;
-
-	kmip_ttlv_put_text(wr, TAG(ATTRIBUTE_NAME),
-	    "Application Specific Information");
-	in = kmip_ttlv_begin(wr, TAG(ATTRIBUTE_VALUE));
-	kmip_ttlv_put_text(wr, TAG(APPLICATION_NAMESPACE), name_space);
-	kmip_ttlv_end(wr, in);
-	kmip_ttlv_end(wr, at);
-}
 
 static void
 create_tape(struct world *w, const char *barcode, const char *data,
@@ -201,6 +75,51 @@ START_TEST(an_object_is_found_by_each_of_its_attributes)
 }
 END_TEST
 
+START_TEST(a_criterion_is_met_by_its_type_too)
+{
+	struct world w;
+	struct found f;
+	char uid[2][KMS_TAG_TEXT];
+
+	world_begin(&w);
+	world_open(&w);
+	create_tape(&w, "TAPE01L9", "AA01", uid[0]);
+	create_key(&w, "named", "disk", 256, uid[1]);
+	locate(&w, 2, by_name_value, "named", &f);
+	ck_assert_uint_eq(f.n, 1);
+	ck_assert_str_eq(f.uid[0], uid[1]);
+	locate(&w, 2, by_uri, "named", &f);
+	ck_assert_uint_eq(f.n, 0);
+	locate(&w, 2, by_bytes, "TAPE01L9", &f);
+	ck_assert_uint_eq(f.n, 0);
+	locate(&w, 2, by_secret_kad, "AA01", &f);
+	ck_assert_uint_eq(f.n, 0);
+	world_end(&w);
+}
+END_TEST
+
+START_TEST(objects_of_other_groups_are_not_found)
+{
+	struct world w;
+	struct found f;
+	char uid[KMS_TAG_TEXT];
+
+	world_begin(&w);
+	world_open(&w);
+	create_key(&w, "named", "disk", 256, uid);
+	locate(&w, 3, by_name, "named", &f);
+	ck_assert_int_eq(f.located, 1);
+	world_rule(&w, "home", "*");
+	locate(&w, 3, by_name, "named", &f);
+	ck_assert_uint_eq(f.n, 0);
+	ck_assert_int_eq(f.located, 0);
+	world_rule(&w, "home disk", "*");
+	locate(&w, 3, by_name, "named", &f);
+	ck_assert_uint_eq(f.n, 1);
+	world_end(&w);
+}
+END_TEST
+
 START_TEST(what_is_not_there_is_success_and_empty)
 {
 	struct world w;
@@ -262,7 +181,7 @@ page(struct world *w, int32_t most, int32_t offset, struct found *f)
 	kmip_ttlv_put_int(wr, TAG(MAXIMUM_ITEMS), most);
 	kmip_ttlv_put_int(wr, TAG(OFFSET_ITEMS), offset);
 	talk_send(w, &t);
-	take(&t, f);
+	locate_take(&t, f);
 	talk_end(&t);
 }
 
@@ -336,7 +255,7 @@ START_TEST(destroyed_and_archived_objects_are_hidden)
 	kmip_ttlv_put_int(wr, TAG(STORAGE_STATUS_MASK),
 	    KMIP_STORAGE_ARCHIVAL | KMIP_STORAGE_ONLINE);
 	talk_send(&w, &t);
-	take(&t, &f);
+	locate_take(&t, &f);
 	ck_assert_uint_eq(f.n, 1);
 	ck_assert_str_eq(f.uid[0], archived);
 	talk_end(&t);
@@ -551,6 +470,8 @@ test_find(void)
 
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, an_object_is_found_by_each_of_its_attributes);
+	tcase_add_test(t, a_criterion_is_met_by_its_type_too);
+	tcase_add_test(t, objects_of_other_groups_are_not_found);
 	tcase_add_test(t, what_is_not_there_is_success_and_empty);
 	tcase_add_test(t, newest_active_comes_first);
 	tcase_add_test(t, pages_follow_one_another);
