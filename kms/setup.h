@@ -24,8 +24,10 @@ int kms_setup_create(const struct kms_store_options *, const struct kms_actor *,
     KMS_MUST;
 
 /* Takes an older or foreign-lineage store as it lies, starts a new lineage,
- * writes the anchor, audits. Needs a reason. *lost: changes given up. A
- * store that needs no acceptance: STATE. */
+ * writes the anchor, audits. Needs a reason. *lost: changes given up, or
+ * LOST_UNKNOWN where no anchor of this history tells. A store that needs no
+ * acceptance: STATE. */
+#define KMS_SETUP_LOST_UNKNOWN UINT64_MAX
 int kms_setup_accept(const struct kms_store_options *, const struct kms_actor *,
     const char *reason, uint64_t *lost) KMS_MUST;
 

@@ -53,7 +53,8 @@ kms_setup_accept(const struct kms_store_options *options,
 		r = check_needed(s);
 	if (r != 0)
 		goto out;
-	*lost = kms_store_behind(s);
+	*lost = s->verdict == KMS_ANCHOR_IS_NEWER ? kms_store_behind(s)
+						  : KMS_SETUP_LOST_UNKNOWN;
 	r = kms_tx_begin_quiesced(s, actor, &tx);
 	if (r == 0)
 		r = kms_setup_new_lineage(tx, KMS_EVENT_STORE_ACCEPT, reason);

@@ -127,7 +127,10 @@ cmd_master_accept(struct cli *cli)
 	if (r == 0)
 		r = print_new(print_form(cli), NULL, &p);
 	if (r == 0) {
-		print_number(p, "lost", "Changes Given Up", lost);
+		if (lost == KMS_SETUP_LOST_UNKNOWN)
+			print_text(p, "lost", "Changes Given Up", NULL);
+		else
+			print_number(p, "lost", "Changes Given Up", lost);
 		r = print_end(&p);
 	}
 	print_free(&p);

@@ -67,6 +67,7 @@ START_TEST(the_store_that_a_restore_superseded_is_refused_for_ever)
 	    "superseded"));
 	/* How many changes that would give up cannot be told. */
 	ok(kms_setup_accept(&t.options, &t.actor, "the other", &lost));
+	ck_assert_uint_eq(lost, KMS_SETUP_LOST_UNKNOWN);
 	stores_open(&t);
 	stores_end(&t);
 }
@@ -217,6 +218,7 @@ START_TEST(an_anchor_that_is_gone_is_refused_until_accepted)
 	ok(soft_token_save(&token));
 	stores_refused(&t, KMS_ERR_ROLLBACK);
 	ok(kms_setup_accept(&t.options, &t.actor, "hsm replaced", &lost));
+	ck_assert_uint_eq(lost, KMS_SETUP_LOST_UNKNOWN);
 	stores_open(&t);
 	stores_end(&t);
 }
