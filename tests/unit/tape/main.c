@@ -26,6 +26,7 @@ main(int argc, char **argv)
 	suite_add_tcase(s, medium_tests());
 	suite_add_tcase(s, load_tests());
 	suite_add_tcase(s, hostile_tests());
+	suite_add_tcase(s, mutant_tests());
 	suite_add_tcase(s, request_tests());
 	suite_add_tcase(s, bell_tests());
 	suite_add_tcase(s, exchange_tests());

@@ -15,6 +15,7 @@ TCase *drive_tests(void);
 TCase *medium_tests(void);
 TCase *load_tests(void);
 TCase *hostile_tests(void);
+TCase *mutant_tests(void);
 TCase *request_tests(void);
 TCase *bell_tests(void);
 TCase *exchange_tests(void);
