@@ -97,12 +97,29 @@ check_claim(const struct kms_container_entry *e)
 }
 
 static int
+check_attrs(const struct importing *m, const struct kms_container_entry *e)
+{
+	int r;
+
+	if (m->options->check_attrs == NULL)
+		return 0;
+	r = m->options->check_attrs(e->attrs, e->attrs_len);
+	return r == 0 ? 0
+		      : kms_fail_add(r,
+			    "container: key '%s' of group '%s'; nothing was "
+			    "imported",
+			    e->name, e->group);
+}
+
+static int
 fill_arrival(struct importing *m, struct kms_container_entry *e,
     struct arrival *a)
 {
 	int r;
 
 	r = check_claim(e);
+	if (r == 0)
+		r = check_attrs(m, e);
 	if (r == 0)
 		r = kms_material_import(m->s, e->key, &e->tag, &a->material);
 	if (r != 0)

@@ -45,6 +45,8 @@ struct kms_transfer_import {
 	bool preserve_name; /* EXISTS where the group is there already */
 	bool merge;         /* into the group of that name, if it is there */
 	bool preview;       /* all of it, but the commit */
+	/* Is what KMIP keeps with a key to be read? NULL: not asked. */
+	int (*check_attrs)(const void *, size_t);
 };
 /* What became, or would become, of one key; borrowed for the call. */
 struct kms_transfer_line {
@@ -58,8 +60,8 @@ struct kms_transfer_line {
 
 /*
  * One change, all or nothing; with nothing new in it, no change at all. AUTH:
- * wrong phrase. DAMAGED: the container was changed, or its keys are not what
- * it says. EXISTS: a tag is held with another key. Tag, origin, states and
+ * wrong phrase. DAMAGED: the container was changed, or its keys or what lies
+ * with them are not what it says. EXISTS: a tag is held with another key. Tag, origin, states and
  * times stay. Never is an active key of this store displaced.
  */
 int kms_transfer_import(struct kms_store *, const struct kms_actor *,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "kms/group.h"
+#include "kms/kmip/stored.h"
 #include "kms/transfer.h"
 #include "tools/cmd_key.h"
 #include "tools/keyfile.h"
@@ -146,6 +147,7 @@ cmd_transfer_import(struct cli *cli)
 	    .preserve_name = cli_has(cli, "preserve_kgname"),
 	    .merge = cli_has(cli, "merge"),
 	    .preview = cli_has(cli, "preview"),
+	    .check_attrs = kmip_stored_check,
 	};
 	struct kms_secret *phrase = NULL;
 	struct open at = {.cli = cli};

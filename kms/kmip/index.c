@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "kms/base/crypt.h"
+#include "kms/base/log.h"
 #include "kms/siphash.h"
 
 #define TAG(id) KMIP_TAG_##id
@@ -241,6 +242,21 @@ add_attr(struct adding *a, const struct kmip_attr *attr)
 	return 0;
 }
 
+/* It came with an import, or from a newer program. Nobody finds it by its
+ * attributes then, and all others are found. */
+static int
+pass_over(const struct kms_key *key, int why)
+{
+	char tag[KMS_TAG_TEXT], name[KMS_LOG_QUOTED], cause[KMS_LOG_QUOTED];
+
+	kms_tag_text(&key->tag, tag);
+	kms_log(KMS_LOG_WARN, "kmip.unreadable", "tag=%s key=%s cause=%s", tag,
+	    kms_log_quote(name, sizeof(name), key->name),
+	    kms_log_quote(cause, sizeof(cause), kms_err_cause(why)));
+	kms_err_clear();
+	return 0;
+}
+
 static int
 add_key(struct adding *a, const struct kms_key *key)
 {
@@ -253,6 +269,8 @@ add_key(struct adding *a, const struct kms_key *key)
 	int r;
 
 	r = kmip_stored_decode(&s, key->attrs, key->attrs_len);
+	if (r == KMS_ERR_DAMAGED || r == KMS_ERR_VERSION)
+		return pass_over(key, r);
 	if (r != 0)
 		return r;
 	if ((s.flags & KMIP_STORED_URI) != 0)

@@ -54,7 +54,8 @@ value_meets(const struct kmip_match *m, const struct kmip_attr *want,
 {
 	if (want->value.type == KMIP_DATE && value->type == KMIP_DATE)
 		return date_meets(m, want, (int64_t)kms_get64(value->value));
-	if (want->def->tag == TAG(CRYPTOGRAPHIC_USAGE_MASK))
+	if (want->def->tag == TAG(CRYPTOGRAPHIC_USAGE_MASK) &&
+	    value->type == KMIP_INTEGER)
 		return (kms_get32(want->value.value) &
 			   ~kms_get32(value->value)) == 0;
 	return kmip_attr_meets(&want->value, value);

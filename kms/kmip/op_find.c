@@ -268,8 +268,8 @@ look_at(struct search *s, uint64_t id)
 	r = kmip_op_load_row(s->b, id, &v);
 	if (r == 0)
 		r = kmip_match_meets(&s->match, &v, &yes);
-	if (r == KMIP_ERR(ITEM_NOT_FOUND))
-		r = 0; /* another client's, or gone meanwhile */
+	if (r == KMIP_ERR(ITEM_NOT_FOUND) || r == KMIP_VIEW_UNREADABLE)
+		r = 0; /* another client's, gone meanwhile, or not to be told */
 	if (r == 0 && yes && s->total++ >= s->offset && s->nfound < s->most)
 		s->found[s->nfound++] = *kmip_view_tag(&v);
 	kmip_view_clear(&v);

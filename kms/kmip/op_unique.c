@@ -25,8 +25,8 @@ has_other(struct kmip_batch *b, const struct kmip_ids *ids, uint64_t self,
 		r = kmip_op_load_row(b, ids->id[i], &v);
 		if (r == 0 && (group == NULL || strcmp(v.group, group) == 0))
 			r = kmip_match_meets(&match, &v, &yes);
-		if (r == KMIP_ERR(ITEM_NOT_FOUND))
-			r = 0; /* another client's, or undone */
+		if (r == KMIP_ERR(ITEM_NOT_FOUND) || r == KMIP_VIEW_UNREADABLE)
+			r = 0; /* another client's, undone, or has none */
 		kmip_view_clear(&v);
 	}
 	if (r == 0 && yes)

@@ -64,6 +64,8 @@ decode_attrs(struct kmip_stored *s, struct kms_rd *rd)
 			s->attr[s->n].index = 0;
 		s->n++;
 	}
+	if (r == KMS_ERR_MEMORY)
+		return r;
 	if (r != 0 || walk.bad)
 		return kms_fail(KMS_ERR_DAMAGED,
 		    "KMIP attributes: not readable");
@@ -102,6 +104,18 @@ kmip_stored_decode(struct kmip_stored *s, const void *attrs, size_t len)
 		r = decode_attrs(s, &rd);
 	if (r != 0)
 		kmip_stored_clear(s);
+	return r;
+}
+
+int
+kmip_stored_check(const void *attrs, size_t len)
+{
+	struct kmip_stored s;
+	int r;
+
+	r = kmip_stored_decode(&s, attrs, len);
+	if (r == 0)
+		kmip_stored_clear(&s);
 	return r;
 }
 

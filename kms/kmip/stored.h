@@ -43,6 +43,8 @@ void kmip_stored_clear(struct kmip_stored *);
 /* Borrows from attrs. DAMAGED; VERSION for a newer layout. */
 int kmip_stored_decode(struct kmip_stored *, const void *attrs, size_t len)
     KMS_MUST;
+/* Can they be decoded? Asked before they come in with an import. */
+int kmip_stored_check(const void *attrs, size_t len) KMS_MUST;
 /* Appends. LIMIT over KMS_ATTRS_MAX. */
 int kmip_stored_encode(const struct kmip_stored *, struct kms_wr *) KMS_MUST;
 

@@ -7,33 +7,6 @@
 #define TAG(id) KMIP_TAG_##id
 #define RNG_UNSPECIFIED 1u
 
-int
-kmip_view_take(struct kmip_view *v, struct kms_record *rec, const char *group)
-{
-	const void *attrs = NULL;
-	size_t len = 0;
-	int r;
-
-	memset(v, 0, sizeof(*v));
-	v->rec = *rec;
-	memset(rec, 0, sizeof(*rec));
-	strncpy(v->group, group, sizeof(v->group) - 1);
-	if (v->rec.kind == KMS_KIND_KEY) {
-		attrs = v->rec.u.key.attrs;
-		len = v->rec.u.key.attrs_len;
-	} else if (v->rec.kind == KMS_KIND_TOMBSTONE) {
-		attrs = v->rec.u.tombstone.attrs;
-		len = v->rec.u.tombstone.attrs_len;
-	} else {
-		kms_record_clear(&v->rec);
-		return kms_fail(KMS_ERR_DAMAGED, "not a key record");
-	}
-	r = kmip_stored_decode(&v->stored, attrs, len);
-	if (r != 0)
-		kms_record_clear(&v->rec);
-	return r;
-}
-
 void
 kmip_view_clear(struct kmip_view *v)
 {
@@ -60,6 +33,47 @@ kmip_view_name(const struct kmip_view *v)
 {
 	return kmip_view_is_destroyed(v) ? v->rec.u.tombstone.name
 					 : v->rec.u.key.name;
+}
+
+static int
+unreadable(const struct kmip_view *v)
+{
+	char tag[KMS_TAG_TEXT];
+
+	kms_tag_text(kmip_view_tag(v), tag);
+	return kmip_fail(GENERAL_FAILURE,
+	    "object %s ('%.80s'): its KMIP attributes are not readable; its key "
+	    "can be fetched, nothing else",
+	    tag, kmip_view_name(v));
+}
+
+int
+kmip_view_take(struct kmip_view *v, struct kms_record *rec, const char *group)
+{
+	const void *attrs = NULL;
+	size_t len = 0;
+	int r;
+
+	memset(v, 0, sizeof(*v));
+	v->rec = *rec;
+	memset(rec, 0, sizeof(*rec));
+	strncpy(v->group, group, sizeof(v->group) - 1);
+	if (v->rec.kind == KMS_KIND_KEY) {
+		attrs = v->rec.u.key.attrs;
+		len = v->rec.u.key.attrs_len;
+	} else if (v->rec.kind == KMS_KIND_TOMBSTONE) {
+		attrs = v->rec.u.tombstone.attrs;
+		len = v->rec.u.tombstone.attrs_len;
+	} else {
+		kms_record_clear(&v->rec);
+		return kms_fail(KMS_ERR_DAMAGED, "not a key record");
+	}
+	r = kmip_stored_decode(&v->stored, attrs, len);
+	if (r == KMS_ERR_DAMAGED || r == KMS_ERR_VERSION)
+		r = unreadable(v);
+	if (r != 0)
+		kms_record_clear(&v->rec);
+	return r;
 }
 
 enum kmip_state

@@ -6,6 +6,7 @@
 #ifndef KMS_KMIP_VIEW_H
 #define KMS_KMIP_VIEW_H
 
+#include "kms/kmip/reason.h"
 #include "kms/kmip/stored.h"
 
 #define KMIP_LEASE_SECONDS 3600u
@@ -17,7 +18,10 @@ struct kmip_view {
 };
 
 /* Takes the record over (and empties it), also on failure. DAMAGED: neither
- * key nor tombstone of a key. */
+ * key nor tombstone of a key. KMIP_VIEW_UNREADABLE names the object whose
+ * attributes are not to be read; nothing is wrong with others, nor with its
+ * key: a search passes it over. */
+#define KMIP_VIEW_UNREADABLE KMIP_ERR(GENERAL_FAILURE)
 int kmip_view_take(struct kmip_view *, struct kms_record *, const char *group)
     KMS_MUST;
 void kmip_view_clear(struct kmip_view *);

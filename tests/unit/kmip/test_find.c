@@ -120,6 +120,37 @@ START_TEST(objects_of_other_groups_are_not_found)
 }
 END_TEST
 
+START_TEST(unreadable_attributes_are_their_own_keys_trouble_alone)
+{
+	struct world w;
+	struct found f;
+	struct talk t;
+	struct kms_tag tag;
+	char uid[KMS_TAG_TEXT], bad[KMS_TAG_TEXT];
+	uint8_t key[32];
+
+	world_begin(&w);
+	world_open(&w);
+	world_group(&w, "disk", NULL);
+	world_key_with(&w, "disk", "broken", "\1no attributes", &tag);
+	kms_tag_text(&tag, bad);
+	create_key(&w, "whole", "disk", 256, uid);
+	locate(&w, 2, by_name, "whole", &f);
+	ck_assert_uint_eq(f.n, 1);
+	locate(&w, 2, by_group, "disk", &f);
+	ck_assert_uint_eq(f.n, 1);
+	ck_assert_str_eq(f.uid[0], uid);
+	get_bytes(&w, bad, key, sizeof(key));
+	talk_begin(&t, 2);
+	put_uid(talk_item(&t, KMIP_OP_GET_ATTRIBUTES), bad);
+	talk_send(&w, &t);
+	talk_fails(&t, 0, KMIP_REASON_GENERAL_FAILURE);
+	ck_assert_ptr_nonnull(strstr(t.res->answer[0].message, "'broken'"));
+	talk_end(&t);
+	world_end(&w);
+}
+END_TEST
+
 START_TEST(what_is_not_there_is_success_and_empty)
 {
 	struct world w;
@@ -472,6 +503,8 @@ test_find(void)
 	tcase_add_test(t, an_object_is_found_by_each_of_its_attributes);
 	tcase_add_test(t, a_criterion_is_met_by_its_type_too);
 	tcase_add_test(t, objects_of_other_groups_are_not_found);
+	tcase_add_test(t,
+	    unreadable_attributes_are_their_own_keys_trouble_alone);
 	tcase_add_test(t, what_is_not_there_is_success_and_empty);
 	tcase_add_test(t, newest_active_comes_first);
 	tcase_add_test(t, pages_follow_one_another);

@@ -114,27 +114,46 @@ world_group(struct world *w, const char *group, const char *phrase)
 	ok(kms_tx_commit(&tx));
 }
 
-void
-world_key(struct world *w, const char *group, const char *name,
-    enum kms_state state, struct kms_tag *tag)
+static void
+add_record(struct world *w, struct kms_key_new *new, enum kms_state state,
+    struct kms_tag *tag)
 {
 	struct kms_material material;
-	const struct kms_key_new new = {.group = group,
-	    .name = name,
-	    .state = KMS_PRELIVE,
-	    .event = KMS_EVENT_KEY_CREATE,
-	    .material = &material};
 	struct kms_key_view view;
 	struct kms_tx *tx;
 	bool held;
 
 	ok(kms_material_random(w->store, &material));
 	ok(kms_tx_begin(w->store, &w->local, KMS_WRITE, &tx));
-	ok(kms_key_add(tx, &new, &view, &held));
-	ok(kms_key_set_state(tx, group, name, state));
+	new->state = KMS_PRELIVE;
+	new->event = KMS_EVENT_KEY_CREATE;
+	new->material = &material;
+	ok(kms_key_add(tx, new, &view, &held));
+	ok(kms_key_set_state(tx, new->group, new->name, state));
 	ok(kms_tx_commit(&tx));
 	if (tag != NULL)
 		*tag = view.key.tag;
+}
+
+void
+world_key(struct world *w, const char *group, const char *name,
+    enum kms_state state, struct kms_tag *tag)
+{
+	struct kms_key_new new = {.group = group, .name = name};
+
+	add_record(w, &new, state, tag);
+}
+
+void
+world_key_with(struct world *w, const char *group, const char *name,
+    const char *attrs, struct kms_tag *tag)
+{
+	struct kms_key_new new = {.group = group,
+	    .name = name,
+	    .attrs = (const uint8_t *)attrs,
+	    .attrs_len = strlen(attrs)};
+
+	add_record(w, &new, KMS_ACTIVE, tag);
 }
 
 void

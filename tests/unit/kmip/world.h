@@ -36,6 +36,9 @@ void world_rule(struct world *, const char *groups, const char *operations);
 void world_group(struct world *, const char *group, const char *phrase);
 void world_key(struct world *, const char *group, const char *name,
     enum kms_state, struct kms_tag *);
+/* The same, with bytes for its KMIP attributes as an import may bring them. */
+void world_key_with(struct world *, const char *group, const char *name,
+    const char *attrs, struct kms_tag *);
 void world_state(struct world *, const char *group, const char *name,
     enum kms_state);
 void world_rename(struct world *, const char *group, const char *name,

@@ -351,6 +351,34 @@ START_TEST(a_key_that_is_not_what_its_record_says_stays_outside)
 }
 END_TEST
 
+static int
+none_is_readable(const void *attrs, size_t len)
+{
+	(void)attrs;
+	(void)len;
+	return kms_fail(KMS_ERR_DAMAGED, "KMIP attributes: not readable");
+}
+
+START_TEST(a_key_whose_attributes_cannot_be_read_is_named_and_stays_outside)
+{
+	struct kms_transfer_import options = {.preserve_name = true};
+	struct kms_tag tag[3], other = {.len = 5, .b = "other"};
+	uint64_t generation;
+	struct told told;
+	struct stores t;
+
+	begin(&t);
+	fill(&t, tag);
+	generation = kms_store_generation(t.store);
+	forge(fx_path(t.fx, "1"), &other, KMS_ORIGIN_IMPORT);
+	options.check_attrs = none_is_readable;
+	fails(import_from(&t, &options, fx_path(t.fx, "1"), &told),
+	    KMS_ERR_DAMAGED, "' of group '");
+	ck_assert_uint_eq(kms_store_generation(t.store), generation);
+	stores_end(&t);
+}
+END_TEST
+
 START_TEST(an_imported_key_is_deleted_with_force_alone)
 {
 	struct kms_transfer_import options = {.preserve_name = true};
@@ -467,6 +495,8 @@ test_transfer(void)
 	tcase_add_test(tc, a_merge_displaces_no_active_key_and_no_name);
 	tcase_add_test(tc,
 	    a_key_that_is_not_what_its_record_says_stays_outside);
+	tcase_add_test(tc,
+	    a_key_whose_attributes_cannot_be_read_is_named_and_stays_outside);
 	tcase_add_test(tc, an_imported_key_is_deleted_with_force_alone);
 	tcase_add_test(tc, a_deleted_key_comes_back_out_of_a_backup_inactive);
 	tcase_add_test(tc, the_backup_of_another_store_gives_nothing);
