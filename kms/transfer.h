@@ -60,9 +60,10 @@ struct kms_transfer_line {
 
 /*
  * One change, all or nothing; with nothing new in it, no change at all. AUTH:
- * wrong phrase. DAMAGED: the container was changed, or its keys or what lies
- * with them are not what it says. EXISTS: a tag is held with another key. Tag, origin, states and
- * times stay. Never is an active key of this store displaced.
+ * wrong phrase. DAMAGED: the container was changed, or its keys, or what KMIP
+ * keeps with them, are not what it says. EXISTS: a tag is held with another
+ * key. Tag, origin, states and times stay. Never is an active key of this
+ * store displaced.
  */
 int kms_transfer_import(struct kms_store *, const struct kms_actor *,
     const struct kms_transfer_import *,
