@@ -102,8 +102,8 @@ owner_become(struct owner *o, const char *path)
 		snprintf(name, sizeof(name), "uid %u", st.st_uid);
 	if (geteuid() != 0)
 		return kms_fail(KMS_ERR_DENIED,
-		    "%s belongs to %s; run this as %s or as root", path, name,
-		    name);
+		    "%s belongs to %s; run this as %s%s", path, name, name,
+		    st.st_uid != 0 ? " or as root" : "");
 	gid = pw != NULL ? pw->pw_gid : st.st_gid;
 	if (take_groups(o, pw, gid) != 0 || setegid(gid) != 0 ||
 	    seteuid(st.st_uid) != 0)
