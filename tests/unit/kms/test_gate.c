@@ -247,6 +247,29 @@ START_TEST(a_key_that_was_released_while_active_is_deleted_by_force_only)
 }
 END_TEST
 
+START_TEST(a_key_that_a_tape_was_noted_for_is_deleted_by_force_only)
+{
+	const struct kms_purpose tape = {.volume = "V00001"};
+	const struct kms_purpose unnamed = {.volume = "", .drive = "D1"};
+	struct kms_tag tag;
+	struct stores t;
+
+	stores_new(&t, false);
+	add_group(&t, "ENCR_a");
+	add_key(&t, "ENCR_a", "k", KMS_ACTIVE, &tag);
+	terminate(&t, "k");
+	fails(kms_release_tape(t.store, &t.actor, &tag, &unnamed),
+	    KMS_ERR_USAGE, "-volume");
+	/* whatever its state is by now */
+	ok(kms_release_tape(t.store, &t.actor, &tag, &tape));
+	fails(delete (&t, "k", false, NULL), KMS_ERR_GATE, "-force");
+	tag.b[5] ^= 1;
+	fails(kms_release_tape(t.store, &t.actor, &tag, &tape),
+	    KMS_ERR_NOTFOUND, "not in this store");
+	stores_end(&t);
+}
+END_TEST
+
 START_TEST(a_key_that_only_read_is_deleted_without_force)
 {
 	struct kms_tag never, inactive;
@@ -328,6 +351,8 @@ test_gate(void)
 	    needs_token_is_false_where_both_masters_have_phrases);
 	tcase_add_test(tc,
 	    a_key_that_was_released_while_active_is_deleted_by_force_only);
+	tcase_add_test(tc,
+	    a_key_that_a_tape_was_noted_for_is_deleted_by_force_only);
 	tcase_add_test(tc, a_key_that_only_read_is_deleted_without_force);
 	tcase_add_test(tc,
 	    where_the_log_is_lost_every_older_key_counts_as_released);

@@ -207,6 +207,53 @@ START_TEST(a_drive_that_cannot_be_asked_is_told)
 }
 END_TEST
 
+/* Statistics as a drive should not send them. */
+static const struct {
+	size_t len;
+	uint8_t b[24];
+	bool counts;
+} pages[] = {
+    {0, {0}, false}, {3, {0x14, 0, 0}, false}, {4, {0x14, 0, 0, 0}, false},
+    {9, {0x14, 0, 0, 5, 0, 0, 3, 1, 7}, true},
+    {9, {0x54, 0, 0, 5, 0, 0, 3, 1, 7}, true}, /* bit 6: DS */
+    {9, {0x0C, 0, 0, 5, 0, 0, 3, 1, 7}, false},
+    {8, {0x14, 0, 0, 5, 0, 0, 3, 1}, false},      /* cut */
+    {8, {0x14, 0, 0, 4, 0, 0, 3, 0}, false},      /* no bytes */
+    {9, {0x14, 0, 0, 5, 0, 0, 3, 255, 7}, false}, /* beyond the end */
+    {17, {0x14, 0, 0, 13, 0, 0, 3, 9}, false},    /* too wide */
+    {14, {0x14, 0, 0, 10, 0, 1, 3, 0, 0, 0, 3, 2, 1, 7}, true},
+    {8, {0x14, 0, 0, 4, 0, 9, 3, 0}, false}, /* another one only */
+};
+static size_t page;
+
+static bool
+answers_page(struct mock *k, const struct tape_cmd *c, struct tape_reply *r,
+    int *err)
+{
+	(void)k;
+	if (c->cdb[0] != 0x4D)
+		return false;
+	*err = 0;
+	r->got = pages[page].len;
+	memcpy(c->in, pages[page].b, r->got);
+	return true;
+}
+
+START_TEST(statistics_that_make_no_sense_count_nothing)
+{
+	uint64_t loads = 0;
+	bool counts;
+
+	m.before = answers_page;
+	for (page = 0; page < sizeof(pages) / sizeof(pages[0]); page++) {
+		ck_assert_int_eq(tape_drive_loads(d, &counts, &loads), 0);
+		ck_assert_msg(counts == pages[page].counts, "page %zu", page);
+		if (counts)
+			ck_assert_uint_eq(loads & 0xFF, 7);
+	}
+}
+END_TEST
+
 /* --- as part of a job --------------------------------------------------- */
 
 static bool loses; /* the drive its key, together with the tape */
@@ -300,6 +347,7 @@ volumes_tests(void)
 	tcase_add_test(t, what_is_missing_in_the_end_is_named_with_the_cause);
 	tcase_add_test(t, a_tape_without_a_name_cannot_be_recorded_and_is_told);
 	tcase_add_test(t, a_drive_that_cannot_be_asked_is_told);
+	tcase_add_test(t, statistics_that_make_no_sense_count_nothing);
 	tcase_add_test(t, a_job_looks_when_it_has_ended);
 	tcase_add_test(t, a_record_that_cannot_be_made_is_the_jobs_error);
 	tcase_add_test(t,

@@ -148,6 +148,34 @@ START_TEST(attributes_give_barcode_and_serial)
 }
 END_TEST
 
+START_TEST(device_statistics_count_the_loads)
+{
+	struct rig *r = rig_new(8);
+	struct cdb c = {{0x4D, 0, 0x54, [8] = 64}};
+
+	rig_in(r, r->a, c, 64);
+	ck_assert_uint_eq(r->in_len, 4 + 4 + 8);
+	ck_assert_mem_eq(r->in, "\x14\0\0\x0C\0\0\x03\x08\0\0\0\0\0\0\0\x01",
+	    16);
+	vt_drive_demount(r->d);
+	rig_in(r, r->a, c, 64);
+	ck_assert_uint_eq(r->in[15], 1);
+	vt_drive_load(r->d);
+	rig_in(r, r->a, c, 64);
+	ck_assert_uint_eq(r->in[15], 2);
+	c.b[2] = 0x40;
+	rig_in(r, r->a, c, 64);
+	ck_assert_mem_eq(r->in, "\0\0\0\x02\0\x14", 6);
+	c.b[2] = 0x14; /* threshold values */
+	rig_run(r, r->a, c, NULL, 0, 64);
+	rig_refused(r, 5, 0x2400);
+	c.b[2] = 0x6E;
+	rig_run(r, r->a, c, NULL, 0, 64);
+	rig_refused(r, 5, 0x2400);
+	rig_free(r);
+}
+END_TEST
+
 /* What Linux's st asks when it opens, and what MTSETBLK sends. */
 START_TEST(mode_select_sets_the_block_length)
 {
@@ -277,6 +305,7 @@ info_tests(void)
 	tcase_add_test(t, an_empty_drive_is_not_ready_but_answers);
 	tcase_add_test(t, block_limits_are_one_byte_to_eight_mebibytes);
 	tcase_add_test(t, attributes_give_barcode_and_serial);
+	tcase_add_test(t, device_statistics_count_the_loads);
 	tcase_add_test(t, mode_select_sets_the_block_length);
 	tcase_add_test(t, a_bad_mode_list_changes_nothing);
 	tcase_add_test(t, mode_pages_come_as_asked);
