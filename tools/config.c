@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <ini.h>
 
@@ -379,11 +380,20 @@ check_mode(const char *file)
 {
 	struct stat st;
 
-	if (stat(file, &st) == 0 && (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+	if (stat(file, &st) != 0)
+		return 0;
+	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
 		return kms_fail(KMS_ERR_CONFIG,
 		    "%s: others may write it, and it names the module that is "
 		    "loaded; chmod go-w",
 		    file);
+	/* Whose file root takes can become root by it, even where root acts
+	 * as the store's owner: a module could go back. */
+	if (st.st_uid != 0 && st.st_uid != geteuid())
+		return kms_fail(KMS_ERR_CONFIG,
+		    "%s: belongs to uid %u, who may write it, and it names the "
+		    "module that is loaded; give it to root (chown)",
+		    file, (unsigned)st.st_uid);
 	return 0;
 }
 

@@ -50,8 +50,9 @@ struct config {
 };
 
 /*
- * KMS_ERR_CONFIG names file and line. A file that others may write is
- * refused, for it names the module that is loaded. Missing: KMS_ERR_CONFIG
+ * KMS_ERR_CONFIG names file and line. A file that others than root
+ * and the caller own or may write is refused, for it names the module that is
+ * loaded. Missing: KMS_ERR_CONFIG
  * too (status 2).
  */
 int config_load(const char *file, struct config **) KMS_MUST;

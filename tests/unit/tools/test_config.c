@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/lib/fixture.h"
 #include "tests/unit/tools/tests.h"
@@ -203,6 +204,14 @@ START_TEST(a_file_that_cannot_be_used_is_named)
 	ck_assert_int_eq(config_load(path, &c), KMS_ERR_CONFIG);
 	ck_assert_ptr_nonnull(strstr(kms_err_cause(KMS_ERR_CONFIG),
 	    "chmod go-w"));
+	if (geteuid() == 0) {
+		fx_write(path, MINIMUM, strlen(MINIMUM), 0644);
+		ck_assert_int_eq(chown(path, 65534, 0), 0);
+		ck_assert_int_eq(config_load(path, &c), KMS_ERR_CONFIG);
+		ck_assert_ptr_nonnull(strstr(kms_err_cause(KMS_ERR_CONFIG),
+		    "belongs to uid 65534"));
+		ck_assert_int_eq(chown(path, 0, 0), 0);
+	}
 	fx_write(path, "[store]\0path", 12, 0600);
 	ck_assert_int_eq(config_load(path, &c), KMS_ERR_CONFIG);
 	ck_assert_int_eq(config_load(fx_path(fx, "."), &c), KMS_ERR_CONFIG);
