@@ -3,23 +3,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kms/container.h"
 #include "kms/directory.h"
 #include "kms/group.h"
-#include "kms/release.h"
-#include "kms/transfer.h"
-
-struct chosen {
-	uint64_t group, id;
-	struct kms_tag tag;
-};
+#include "kms/transfer_impl.h"
 
 struct exporting {
 	struct kms_store *s;
 	const struct kms_actor *actor;
 	const struct kms_transfer_export *options;
 	struct kms_container_writer *out;
-	struct chosen *chosen; /* group by group, in order of creation */
+	struct kms_transfer_chosen
+	    *chosen; /* group by group, in order of creation */
 	size_t n, cap;
 };
 
@@ -31,7 +25,7 @@ choose(struct exporting *x, const struct kms_directory *dir,
 {
 	const struct kms_directory_key *key = kms_directory_key(dir, row);
 	size_t cap = x->cap == 0 ? 64 : x->cap * 2;
-	struct chosen *more;
+	struct kms_transfer_chosen *more;
 
 	if (x->n == x->cap) {
 		more = reallocarray(x->chosen, cap, sizeof(*more));
@@ -41,7 +35,7 @@ choose(struct exporting *x, const struct kms_directory *dir,
 		x->chosen = more;
 		x->cap = cap;
 	}
-	x->chosen[x->n++] = (struct chosen){.group = key->group,
+	x->chosen[x->n++] = (struct kms_transfer_chosen){.group = key->group,
 	    .id = row->id,
 	    .tag = key->tag};
 	return 0;
@@ -124,7 +118,7 @@ choose_all(struct exporting *x, struct kms_tx *tx)
 static int
 by_group(const void *a, const void *b)
 {
-	const struct chosen *x = a, *y = b;
+	const struct kms_transfer_chosen *x = a, *y = b;
 
 	if (x->group != y->group)
 		return x->group < y->group ? -1 : 1;
@@ -227,88 +221,43 @@ announce(struct exporting *x, struct kms_transfer_exported *done)
 /* --- and goes --------------------------------------------------------- */
 
 static void
-fill_key(struct kms_container_entry *e, struct kms_key *k)
+clear_all(struct kms_container_entry *e, size_t n)
 {
-	memcpy(e->name, k->name, sizeof(e->name));
-	memcpy(e->description, k->description, sizeof(e->description));
-	e->tag = k->tag;
-	e->origin = k->origin;
-	e->state = k->state;
-	e->created = k->created;
-	e->activated = k->activated;
-	e->deactivated = k->deactivated;
-	e->attrs = k->attrs; /* moved */
-	e->attrs_len = k->attrs_len;
-	k->attrs = NULL;
-	k->attrs_len = 0;
+	while (n > 0)
+		kms_container_entry_clear(&e[--n]);
 }
 
 static int
-fill_group(struct kms_tx *tx, uint64_t id, struct kms_container_entry *e)
+write_some(struct exporting *x, const struct kms_transfer_chosen *c,
+    struct kms_container_entry *e, size_t n)
 {
-	struct kms_record record;
+	size_t i;
 	int r;
 
-	r = kms_tx_get(tx, id, &record);
-	if (r == 0) {
-		memcpy(e->group, record.u.group.name, sizeof(e->group));
-		memcpy(e->group_description, record.u.group.description,
-		    sizeof(e->group_description));
-	}
-	kms_record_clear(&record);
-	return r;
-}
-
-/* As the key is called and stands now: others may have changed it since it
- * was chosen. */
-static int
-describe(struct exporting *x, const struct chosen *c,
-    struct kms_container_entry *e)
-{
-	struct kms_record record = {0};
-	struct kms_tx *tx = NULL;
-	int r;
-
-	memset(e, 0, sizeof(*e));
-	r = kms_tx_begin(x->s, x->actor, KMS_READ, &tx);
-	if (r == 0)
-		r = kms_tx_get(tx, c->id, &record);
-	if (r == 0 && record.kind != KMS_KIND_KEY)
-		r = kms_fail(KMS_ERR_BUSY,
-		    "a key was deleted while it was to be exported; try again");
-	if (r == 0)
-		r = fill_group(tx, record.u.key.group, e);
-	if (r == 0)
-		fill_key(e, &record.u.key);
-	kms_record_clear(&record);
-	kms_tx_abort(&tx);
-	return r;
-}
-
-static int
-export_one(struct exporting *x, const struct chosen *c)
-{
-	static const struct kms_purpose purpose = {.use = KMS_USE_EXPORT};
-	struct kms_container_entry e;
-	int r;
-
-	r = describe(x, c, &e);
-	if (r == 0)
-		r = kms_release(x->s, x->actor, &c->tag, &purpose, &e.key);
-	if (r == 0)
-		r = kms_container_add(x->out, &e);
-	kms_container_entry_clear(&e);
+	memset(e, 0, n * sizeof(*e));
+	r = kms_transfer_take(x->s, x->actor, c, e, n);
+	for (i = 0; i < n && r == 0; i++)
+		r = kms_container_add(x->out, &e[i]);
+	clear_all(e, n);
 	return r;
 }
 
 static int
 write_out(struct exporting *x, struct kms_transfer_exported *done)
 {
-	size_t i;
+	struct kms_container_entry *e;
+	size_t i, n;
 	int r = 0;
 
-	for (i = 0; i < x->n && r == 0; i++)
-		r = export_one(x, &x->chosen[i]);
+	e = calloc(KMS_TRANSFER_AT_ONCE, sizeof(*e));
+	if (e == NULL)
+		return kms_fail(KMS_ERR_MEMORY, "export: out of memory");
+	for (i = 0; i < x->n && r == 0; i += n) {
+		n = x->n - i < KMS_TRANSFER_AT_ONCE ? x->n - i
+						    : KMS_TRANSFER_AT_ONCE;
+		r = write_some(x, &x->chosen[i], e, n);
+	}
+	free(e);
 	if (r == 0)
 		r = kms_container_finish(&x->out);
 	if (r == 0)

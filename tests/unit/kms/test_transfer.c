@@ -138,6 +138,41 @@ START_TEST(every_key_is_a_recorded_release_in_any_state_past_the_serve_gate)
 }
 END_TEST
 
+/* More than are taken at once: each once, in order, each recorded once. */
+START_TEST(many_keys_leave_once_each_and_in_order)
+{
+	const unsigned keys = 300;
+	struct kms_container_reader *reader = NULL;
+	struct kms_secret *phrase = secret_of(PHRASE);
+	struct kms_container_entry e;
+	struct kms_tag tag;
+	struct stores t;
+	char name[16];
+	unsigned i;
+
+	begin(&t);
+	add_group(&t, "ENCR_a");
+	for (i = 0; i < keys; i++) {
+		snprintf(name, sizeof(name), "k%u", i);
+		add_key(&t, "ENCR_a", name, KMS_PRELIVE, &tag);
+	}
+	ok(export_to(&t, fx_path(t.fx, "c.kms")));
+	ck_assert_uint_eq(exports_recorded(&t), keys);
+	ok(kms_container_open(fx_path(t.fx, "c.kms"), phrase, &reader));
+	for (i = 0; i < keys; i++) {
+		snprintf(name, sizeof(name), "k%u", i);
+		ok(kms_container_next(reader, &e));
+		ck_assert_str_eq(e.name, name);
+		ck_assert_uint_eq(kms_secret_len(e.key), 32);
+		kms_container_entry_clear(&e);
+	}
+	fails(kms_container_next(reader, &e), KMS_ERR_NOTFOUND, NULL);
+	kms_container_close(&reader);
+	kms_secret_free(&phrase);
+	stores_end(&t);
+}
+END_TEST
+
 START_TEST(what_cannot_be_recorded_leaves_no_container)
 {
 	struct kms_tag tag[3];
@@ -485,6 +520,7 @@ test_transfer(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc,
 	    every_key_is_a_recorded_release_in_any_state_past_the_serve_gate);
+	tcase_add_test(tc, many_keys_leave_once_each_and_in_order);
 	tcase_add_test(tc, what_cannot_be_recorded_leaves_no_container);
 	tcase_add_test(tc, export_is_refused_while_the_policy_says_off);
 	tcase_add_test(tc,
