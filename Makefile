@@ -149,7 +149,7 @@ $(SYNTAX): %.syntax: %.c
 	$(Q)$(CC) -I. -D_GNU_SOURCE $(CFLAGS_ALL) -U_FORTIFY_SOURCE -fsyntax-only $<
 
 # A fuzz target for each tests/fuzz/fuzz_X.c. make replay: its corpus and all
-# small changes of it, with any compiler. make fuzz: libFuzzer, FUZZ_TIME
+# small changes of it, with any compiler. FUZZ_X: what else it is made of. make fuzz: libFuzzer, FUZZ_TIME
 # seconds each; what it finds new goes to build/fuzz/corpus/X, what fails
 # to build/fuzz/corpus/X-….
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -163,14 +163,17 @@ F_vtaped = vtape tape base
 F_vdrive = vtape tape base
 F_kmip = kmip kms base
 F_kmip_batch = kmip kms base
+F_kmip_work = kmip kms base
 F_kmip_cert = kmip kms base
+FUZZ_kmip_batch = tests/fuzz/kmip_world.c
+FUZZ_kmip_work = tests/fuzz/kmip_world.c
 define fuzz
-$(O)/test/replay-$1: $(call obj,tests/fuzz/fuzz_$1.c tests/fuzz/begin.c tests/fuzz/replay.c $(SRC_tlib)) $(foreach d,$(F_$1),$(call lib,$d))
+$(O)/test/replay-$1: $(call obj,tests/fuzz/fuzz_$1.c $(FUZZ_$1) tests/fuzz/begin.c tests/fuzz/replay.c $(SRC_tlib)) $(foreach d,$(F_$1),$(call lib,$d))
 	@mkdir -p $$(@D)
 	$(SAY) "  LD  $$@"
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $$@ $$^ $(L_$(firstword $(F_$1)))
 
-$(O)/test/fuzz-$1: $(call obj,tests/fuzz/fuzz_$1.c tests/fuzz/begin.c $(SRC_tlib)) $(foreach d,$(F_$1),$(call lib,$d))
+$(O)/test/fuzz-$1: $(call obj,tests/fuzz/fuzz_$1.c $(FUZZ_$1) tests/fuzz/begin.c $(SRC_tlib)) $(foreach d,$(F_$1),$(call lib,$d))
 	@mkdir -p $$(@D)
 	$(SAY) "  LD  $$@"
 	$(Q)$(CC) -fsanitize=fuzzer $(LDFLAGS_ALL) -o $$@ $$^ $(L_$(firstword $(F_$1)))
