@@ -108,25 +108,6 @@ describe_slot(const struct soft *s, struct kms_slot *slot)
 }
 
 static int
-new_key(const struct kms_secret *secret, struct kms_slot *slot,
-    struct soft_key *k)
-{
-	if (slot->cka_id_len == 0 || slot->cka_id_len > sizeof(k->cka_id))
-		return kms_fail(KMS_ERR_INTERNAL, "soft token: no CKA_ID");
-	*k = (struct soft_key){.role = slot->role};
-	memcpy(k->cka_id, slot->cka_id, slot->cka_id_len);
-	k->cka_id_len = slot->cka_id_len;
-	snprintf(k->label, sizeof(k->label), "p11kms %s %s",
-	    slot->role == KMS_ROLE_HMK ? "HMK" : "KPK", slot->id);
-	if (secret == NULL)
-		return kms_random(k->key, sizeof(k->key));
-	if (kms_secret_len(secret) != sizeof(k->key))
-		return kms_fail(KMS_ERR_INTERNAL, "soft token: key length");
-	memcpy(k->key, kms_secret_bytes(secret), sizeof(k->key));
-	return 0;
-}
-
-static int
 soft_make(struct kms_sealer *api, const struct kms_secret *secret,
     struct kms_slot *slot)
 {
@@ -134,7 +115,7 @@ soft_make(struct kms_sealer *api, const struct kms_secret *secret,
 	struct soft_key k, *there;
 	int r;
 
-	r = new_key(secret, slot, &k);
+	r = soft_token_new_key(secret, slot, &k);
 	if (r != 0)
 		return r;
 	r = enter(s);
@@ -151,15 +132,6 @@ soft_make(struct kms_sealer *api, const struct kms_secret *secret,
 out:
 	kms_wipe(&k, sizeof(k));
 	return r;
-}
-
-static bool
-wanted_is(const struct kms_wanted *w, const struct soft_key *k)
-{
-	if (w->cka_id != NULL)
-		return k->cka_id_len == w->cka_id_len &&
-		    memcmp(k->cka_id, w->cka_id, w->cka_id_len) == 0;
-	return strcmp(k->label, w->label) == 0;
 }
 
 static void
@@ -180,25 +152,6 @@ report_key(const struct soft_key *k, struct kms_attr_report *report)
 }
 
 static int
-find_wanted(struct soft *s, const struct kms_wanted *w, struct soft_key **key)
-{
-	struct soft_key *k;
-	size_t n = 0;
-
-	for (k = s->token.key; k < s->token.key + s->token.nkeys; k++) {
-		if (!wanted_is(w, k))
-			continue;
-		*key = k;
-		n++;
-	}
-	if (n == 0)
-		return kms_fail(KMS_ERR_NOTFOUND, "soft token: no such key");
-	if (n > 1)
-		return kms_fail(KMS_ERR_MASTER, "soft token: %zu keys fit", n);
-	return 0;
-}
-
-static int
 soft_adopt(struct kms_sealer *api, const struct kms_wanted *wanted,
     struct kms_slot *slot, struct kms_attr_report *report)
 {
@@ -209,7 +162,7 @@ soft_adopt(struct kms_sealer *api, const struct kms_wanted *wanted,
 	r = enter(s);
 	if (r != 0)
 		return r;
-	r = find_wanted(s, wanted, &k);
+	r = soft_token_find_wanted(&s->token, wanted, &k);
 	if (r != 0)
 		goto out;
 	report_key(k, report);

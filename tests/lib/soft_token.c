@@ -268,3 +268,51 @@ out:
 	kms_secret_free(&data);
 	return r;
 }
+
+static bool
+wanted_is(const struct kms_wanted *w, const struct soft_key *k)
+{
+	if (w->cka_id != NULL)
+		return k->cka_id_len == w->cka_id_len &&
+		    memcmp(k->cka_id, w->cka_id, w->cka_id_len) == 0;
+	return strcmp(k->label, w->label) == 0;
+}
+
+int
+soft_token_find_wanted(struct soft_token *t, const struct kms_wanted *w,
+    struct soft_key **key)
+{
+	struct soft_key *k;
+	size_t n = 0;
+
+	for (k = t->key; k < t->key + t->nkeys; k++) {
+		if (!wanted_is(w, k))
+			continue;
+		*key = k;
+		n++;
+	}
+	if (n == 0)
+		return kms_fail(KMS_ERR_NOTFOUND, "soft token: no such key");
+	if (n > 1)
+		return kms_fail(KMS_ERR_MASTER, "soft token: %zu keys fit", n);
+	return 0;
+}
+
+int
+soft_token_new_key(const struct kms_secret *secret, const struct kms_slot *slot,
+    struct soft_key *k)
+{
+	if (slot->cka_id_len == 0 || slot->cka_id_len > sizeof(k->cka_id))
+		return kms_fail(KMS_ERR_INTERNAL, "soft token: no CKA_ID");
+	*k = (struct soft_key){.role = slot->role};
+	memcpy(k->cka_id, slot->cka_id, slot->cka_id_len);
+	k->cka_id_len = slot->cka_id_len;
+	snprintf(k->label, sizeof(k->label), "p11kms %s %s",
+	    slot->role == KMS_ROLE_HMK ? "HMK" : "KPK", slot->id);
+	if (secret == NULL)
+		return kms_random(k->key, sizeof(k->key));
+	if (kms_secret_len(secret) != sizeof(k->key))
+		return kms_fail(KMS_ERR_INTERNAL, "soft token: key length");
+	memcpy(k->key, kms_secret_bytes(secret), sizeof(k->key));
+	return 0;
+}

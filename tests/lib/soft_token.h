@@ -42,6 +42,12 @@ int soft_token_save(const struct soft_token *) KMS_MUST;
 /* Keys of this CKA_ID; the last one found in *at, which may be NULL. */
 size_t soft_token_find(struct soft_token *, const uint8_t *cka_id, size_t,
     struct soft_key **at);
+/* The one key that is to be adopted. NOTFOUND; MASTER: several. */
+int soft_token_find_wanted(struct soft_token *, const struct kms_wanted *,
+    struct soft_key **) KMS_MUST;
+/* As the slot plans it, of the secret or, NULL, of random bytes. */
+int soft_token_new_key(const struct kms_secret *, const struct kms_slot *,
+    struct soft_key *) KMS_MUST;
 int soft_token_add(struct soft_token *, const struct soft_key *) KMS_MUST;
 void soft_token_drop(struct soft_token *, const uint8_t *cka_id, size_t);
 /* Replaces the anchors of this store. */
