@@ -33,6 +33,9 @@ struct tape_keys {
 	 */
 	int (*note)(struct tape_keys *, const struct tape_want *);
 	void (*close)(struct tape_keys **);
+	/* The key was handed out to write, but its tape is not on record: it
+	 * is to be noted like a further one. */
+	bool unnoted;
 };
 
 struct tape_name {

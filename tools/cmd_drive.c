@@ -333,10 +333,11 @@ run_program(struct loading *l, struct cli *cli, struct tape_job *job,
 	struct tape_job_result result = {.started = false};
 	struct tape_volumes volumes = {.drive = l->drive,
 	    .note = note_tape,
-	    .arg = l,
-	    .last = l->tape};
+	    .arg = l};
 	int r;
 
+	if (!l->keys->unnoted)
+		volumes.last = l->tape;
 	job->drive = l->drive;
 	job->bell = is_virtual || !cli_has(cli, "read");
 	job->volumes = cli_has(cli, "read") ? NULL : &volumes;

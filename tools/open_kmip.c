@@ -96,6 +96,7 @@ note_volume(struct kmip_keys *k, struct kmip_client *c,
 		return;
 	r = kmip_client_tell(c, key->uid, &note);
 	k->deaf = r == KMS_ERR_DENIED;
+	k->keys.unnoted = r != 0 && !k->deaf;
 	if (r != 0)
 		warn_not_noted(want, r);
 }

@@ -65,6 +65,12 @@ want 0 p11kmsutil -catalog -volume M00003L8 -json
 [ -n "$(field medium)" ] || fail 'no serial of the tape'
 [ -n "$(field drive)" ] || fail 'no serial of the drive'
 
+echo "# the first one could not be told, for its label: told again in the job"
+forget
+P11KMS_CONFIG=$dir/media01.conf want 0 p11kmsdrive -run -drive "$drive" \
+	-kgname ENCR_a -volume 'LABEL;1' -- true
+same "$(on_record)" M00003L8
+
 echo "# a client that may not tell: said for each, as for the first"
 forget
 archive media02 0
