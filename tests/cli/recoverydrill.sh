@@ -79,3 +79,4 @@ want 0 p11kmsutil -quiescedb -owner copy
 lines "$key_phrase"
 want 8 "${drill[@]}" -kgname ENCR_a -keyname own
 says quiesced 'is right'
+prints '"proven":true,"time":null'
