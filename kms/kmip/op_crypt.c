@@ -171,6 +171,10 @@ set_iv(struct crypting *x)
 		return 0;
 	if (x->c.decrypt || x->how.no_random_iv)
 		return kmip_fail(MISSING_DATA, "IV/Counter/Nonce is missing");
+	/* GCM: 2^32 of them under one key are the limit (NIST SP 800-38D,
+	 * section 8.3). Not counted: each is a record of the release log, of
+	 * over 128 bytes and a sync, so that 2^32 are 512 GiB of it. p11kms(8)
+	 * says so to who would come near. */
 	x->drawn = true;
 	return kms_random(x->c.iv, want);
 }
