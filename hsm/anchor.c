@@ -8,6 +8,7 @@
 #define APPLICATION "p11kms"
 #define LABEL_LEN 32u
 #define FOUND_MAX 64u
+#define LOOKS 4u /* before none is taken for none */
 
 static void
 begin(struct hsm_template *t, const char *label)
@@ -59,17 +60,15 @@ read_one(struct hsm_session *s, CK_OBJECT_HANDLE h, struct kms_anchor *a)
 	return 0;
 }
 
-int
-hsm_anchor_get(struct hsm_session *s, const uint8_t uuid[16],
-    struct kms_anchor *out, size_t cap, size_t *n)
+static int
+get_once(struct hsm_session *s, const char *label, struct kms_anchor *out,
+    size_t cap, size_t *n)
 {
 	CK_OBJECT_HANDLE h[FOUND_MAX];
-	char label[LABEL_LEN + 1];
 	size_t found;
 	int r;
 
 	*n = 0;
-	kms_hex(uuid, 16, label);
 	r = find(s, label, h, &found);
 	if (r != 0)
 		return no_data_objects(s, r);
@@ -77,6 +76,26 @@ hsm_anchor_get(struct hsm_session *s, const uint8_t uuid[16],
 		r = read_one(s, h[i], &out[*n]);
 		*n += r == 0 && out[*n].len > 0;
 	}
+	return r;
+}
+
+/*
+ * A reader without the token's lock may come in the middle of a put: the old
+ * one is listed and then destroyed, and the new one was not there yet to be
+ * listed. That must not look like a token that remembers nothing.
+ */
+int
+hsm_anchor_get(struct hsm_session *s, const uint8_t uuid[16],
+    struct kms_anchor *out, size_t cap, size_t *n)
+{
+	char label[LABEL_LEN + 1];
+	unsigned look = 0;
+	int r;
+
+	kms_hex(uuid, 16, label);
+	do
+		r = get_once(s, label, out, cap, n);
+	while (r == 0 && *n == 0 && ++look < LOOKS);
 	return r;
 }
 

@@ -156,6 +156,18 @@ START_TEST(a_put_that_could_not_destroy_is_finished)
 }
 END_TEST
 
+/* Found, and gone before it was read, as another process's put leaves it. */
+START_TEST(one_replaced_while_it_was_read_is_looked_for_again)
+{
+	struct kms_anchor a[4];
+
+	put(1);
+	faults("C_GetAttributeValue:1=82");
+	ck_assert_uint_eq(get(a), 1);
+	ck_assert_uint_eq(a[0].bytes[0], 1);
+}
+END_TEST
+
 START_TEST(a_token_without_data_objects_says_so)
 {
 	struct kms_anchor a = anchor_of(1, 120);
@@ -194,6 +206,7 @@ anchor_tests(void)
 	tcase_add_test(tc, public_ones_that_anybody_could_make_do_not_count);
 	tcase_add_test(tc, a_put_whose_answer_was_lost_is_not_doubled);
 	tcase_add_test(tc, a_put_that_could_not_destroy_is_finished);
+	tcase_add_test(tc, one_replaced_while_it_was_read_is_looked_for_again);
 	tcase_add_test(tc, a_token_without_data_objects_says_so);
 	tcase_add_test(tc, put_under_the_lock_and_others_wait);
 	return tc;
