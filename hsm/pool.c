@@ -15,10 +15,7 @@ struct hsm_pool {
 	unsigned max, wait_ms;
 	uint8_t *here; /* 1, in a page that fork(2) wipes in the child */
 	pthread_mutex_t mutex;
-	/* One place for one who waits: signalled, for all of them would wake
-	 * and all but one sleep again. What changes for everybody is broadcast,
-	 * and so is changed, where only who drains waits. */
-	pthread_cond_t place, changed;
+	pthread_cond_t changed;
 	CK_FUNCTION_LIST *f;
 	CK_SLOT_ID slot;
 	unsigned generation;
@@ -86,7 +83,6 @@ hsm_pool_new(unsigned max, unsigned wait_ms, struct hsm_pool **out)
 	if (p == NULL)
 		return kms_fail(KMS_ERR_MEMORY, "session pool: out of memory");
 	hsm_wait_init(&p->mutex, &p->changed);
-	hsm_wait_init_cond(&p->place);
 	p->max = max;
 	p->wait_ms = wait_ms;
 	p->drained = true;
@@ -105,7 +101,6 @@ hsm_pool_free(struct hsm_pool **pool)
 	if (pool == NULL || *pool == NULL)
 		return;
 	p = *pool;
-	(void)pthread_cond_destroy(&p->place);
 	(void)pthread_cond_destroy(&p->changed);
 	(void)pthread_mutex_destroy(&p->mutex);
 	if (p->here != NULL)
@@ -120,13 +115,6 @@ none_free(const struct hsm_pool *p)
 	return p->drained || (p->idle == 0 && p->open >= p->max);
 }
 
-static void
-wake_all_locked(struct hsm_pool *p)
-{
-	(void)pthread_cond_broadcast(&p->place);
-	(void)pthread_cond_broadcast(&p->changed);
-}
-
 /* Off the straight path: the clock is not cheap everywhere. */
 static int
 wait_locked(struct hsm_pool *p)
@@ -135,7 +123,7 @@ wait_locked(struct hsm_pool *p)
 	int timeout = 0;
 
 	while (none_free(p) && timeout == 0)
-		timeout = pthread_cond_timedwait(&p->place, &p->mutex, &end);
+		timeout = pthread_cond_timedwait(&p->changed, &p->mutex, &end);
 	if (!none_free(p))
 		return 0;
 	return kms_fail(KMS_ERR_BUSY,
@@ -183,7 +171,7 @@ give_back(struct hsm_pool *p, CK_RV rv)
 	full = rv == CKR_SESSION_COUNT && p->open > 0;
 	if (full)
 		p->max = p->open;
-	wake_all_locked(p);
+	(void)pthread_cond_broadcast(&p->changed);
 	(void)pthread_mutex_unlock(&p->mutex);
 	return full;
 }
@@ -221,7 +209,7 @@ drain_locked(struct hsm_pool *p, unsigned mine)
 	if (p->open <= p->idle + mine)
 		return 0;
 	p->drained = false;
-	wake_all_locked(p);
+	(void)pthread_cond_broadcast(&p->changed);
 	return kms_fail(KMS_ERR_BUSY,
 	    "token: %u calls still at work after %u ms; try again",
 	    p->open - p->idle - mine, p->wait_ms);
@@ -260,12 +248,8 @@ hsm_pool_release(struct hsm_pool *p, struct hsm_session *s)
 		p->open--;
 	else
 		p->handle[p->idle++] = s->h;
-	if (s->alone) {
+	if (s->alone)
 		p->drained = false;
-		(void)pthread_cond_broadcast(&p->place);
-	} else {
-		(void)pthread_cond_signal(&p->place);
-	}
 	(void)pthread_cond_broadcast(&p->changed);
 	(void)pthread_mutex_unlock(&p->mutex);
 }
@@ -305,7 +289,7 @@ hsm_pool_resume(struct hsm_pool *p, CK_FUNCTION_LIST *f, CK_SLOT_ID slot)
 	p->slot = slot;
 	p->generation++;
 	p->drained = false;
-	wake_all_locked(p);
+	(void)pthread_cond_broadcast(&p->changed);
 	(void)pthread_mutex_unlock(&p->mutex);
 }
 

@@ -2,21 +2,15 @@
 
 /* None of these can fail on Linux with default attributes. */
 void
-hsm_wait_init_cond(pthread_cond_t *c)
+hsm_wait_init(pthread_mutex_t *m, pthread_cond_t *c)
 {
 	pthread_condattr_t a;
 
 	(void)pthread_condattr_init(&a);
 	(void)pthread_condattr_setclock(&a, CLOCK_MONOTONIC);
 	(void)pthread_cond_init(c, &a);
-	(void)pthread_condattr_destroy(&a);
-}
-
-void
-hsm_wait_init(pthread_mutex_t *m, pthread_cond_t *c)
-{
-	hsm_wait_init_cond(c);
 	(void)pthread_mutex_init(m, NULL);
+	(void)pthread_condattr_destroy(&a);
 }
 
 struct timespec

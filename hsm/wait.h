@@ -9,7 +9,6 @@
 #include <time.h>
 
 void hsm_wait_init(pthread_mutex_t *, pthread_cond_t *);
-void hsm_wait_init_cond(pthread_cond_t *);
 struct timespec hsm_wait_deadline(unsigned ms);
 /* For a try again: lets ms go by. */
 void hsm_wait_nap(unsigned ms);
