@@ -35,7 +35,8 @@ static void
 open_token(struct bench *b)
 {
 	struct hsm_options options = {.lock_dir = b->dir,
-	    .guard_path = b->guard};
+	    .guard_path = b->guard,
+	    .sessions = BENCH_SESSIONS};
 	char path[1024], uri[1024];
 	size_t len;
 

@@ -7,6 +7,9 @@
 #include "kms/store.h"
 #include "kms/tx.h"
 
+/* As many as the service opens for its 16 workers. */
+#define BENCH_SESSIONS 16u
+
 struct bench {
 	const char *dir;
 	char path[1024], guard[1024];
