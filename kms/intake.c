@@ -23,6 +23,7 @@ struct batch {
  * until taken does.
  */
 struct intake {
+	struct kms_rows *rows;
 	struct kms_seal *seal;
 	kms_intake_take *take;
 	void *arg;
@@ -125,8 +126,9 @@ fill(void *arg, const struct kms_row *row)
 	if (row->id == KMS_ROOT_ID)
 		return 0;
 	if (row->len > KMS_SEALED_MAX || kms_seal_tag(row) == NULL)
-		return kms_fail(KMS_ERR_DAMAGED, "row %llu: %zu bytes",
-		    (unsigned long long)row->id, row->len);
+		return kms_fail(KMS_ERR_DAMAGED, "%s: row %llu: %zu bytes",
+		    kms_rows_path(in->rows), (unsigned long long)row->id,
+		    row->len);
 	if (b->n == BATCH_ROWS || row->len > BATCH_BYTES - b->used)
 		r = hand_over(in);
 	if (r != 0)
@@ -138,7 +140,7 @@ fill(void *arg, const struct kms_row *row)
 	if (b->used > b->most)
 		b->most = b->used;
 	if (r != 0)
-		return r;
+		return kms_fail_add(r, "%s", kms_rows_path(in->rows));
 	/* The seal's tag where it was, behind its shorter plaintext. */
 	memcpy(to + row->len - KMS_GCM_TAG, kms_seal_tag(row), KMS_GCM_TAG);
 	b->row[b->n] = *row;
@@ -216,6 +218,7 @@ kms_intake_rows(struct kms_rows *rows, struct kms_seal *seal, bool apart,
 
 	if (in == NULL)
 		return kms_fail(KMS_ERR_MEMORY, "rows: out of memory");
+	in->rows = rows;
 	in->seal = seal;
 	in->take = take;
 	in->arg = arg;

@@ -62,6 +62,8 @@ int kms_rows_header(struct kms_rows *, unsigned copy, struct kms_wr *body,
 int kms_rows_changed(struct kms_rows *, bool *) KMS_MUST;
 int kms_rows_seen(struct kms_rows *) KMS_MUST;
 
+/* As it was opened; for error texts. */
+const char *kms_rows_path(const struct kms_rows *);
 /* A consistent view for what follows, until kms_rows_end. */
 int kms_rows_begin_read(struct kms_rows *) KMS_MUST;
 /* BEGIN IMMEDIATE; BUSY after wait_ms. */

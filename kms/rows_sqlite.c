@@ -114,6 +114,12 @@ prepare(struct kms_rows *rows, enum kms_rows_stmt which, sqlite3_stmt **out)
 	return 0;
 }
 
+const char *
+kms_rows_path(const struct kms_rows *rows)
+{
+	return rows->path;
+}
+
 int
 kms_rows_run(struct kms_rows *rows, enum kms_rows_stmt which, const char *what)
 {

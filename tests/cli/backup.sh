@@ -2,6 +2,7 @@
 # Backups: consistent while changes go on, verified, never over a file nor to
 # a tape; one key fetched out of one; a host restored from one by one command.
 # shellcheck source=tests/cli/lib.sh
+# run.sh: plain build only; unit tests run this code under the sanitizers.
 . "$(dirname "$0")/lib.sh"
 
 new_store

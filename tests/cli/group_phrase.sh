@@ -3,6 +3,7 @@
 # the tapes; after the phrase was replaced, each key from the phrase it was
 # made of.
 # shellcheck source=tests/cli/lib.sh
+# run.sh: plain build only; unit tests run this derivation under the sanitizers.
 . "$(dirname "$0")/lib.sh"
 
 old='the group phrase, at first'

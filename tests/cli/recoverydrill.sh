@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A drill proves phrases, in parts too, and changes nothing but the date.
 # shellcheck source=tests/cli/lib.sh
+# run.sh: plain build only; unit tests run this code under the sanitizers.
 . "$(dirname "$0")/lib.sh"
 
 new_token

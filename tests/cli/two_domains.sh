@@ -2,6 +2,7 @@
 # Two domains, each with its own token: keys go from one to the other in a
 # container that its phrase alone opens, all of them or none.
 # shellcheck source=tests/cli/lib.sh
+# run.sh: plain build only; unit tests run transfer and containers under the sanitizers.
 . "$(dirname "$0")/lib.sh"
 
 export_phrase='correct horse export battery'
