@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # The token is lost; the store's file and the two phrases bring it all back.
+# run.sh: plain build only; unit tests run this code under the sanitizers.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 

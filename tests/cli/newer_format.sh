@@ -1,5 +1,6 @@
 #!/bin/bash
 # Files of a newer format are refused by that name, and left alone.
+# run.sh: plain build only; unit tests run this code under the sanitizers.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -1,6 +1,7 @@
 #!/bin/bash
 # What a drive is, can, and who sets its keys; and the drives, files and
 # callers that are refused, each with what is missing.
+# run.sh: plain build only; unit tests run this code under the sanitizers.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 

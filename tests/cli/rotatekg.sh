@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A group's next key, by a timer: done once, gone on with after a failure, and
 # never at the cost of a key that is served.
+# run.sh: plain build only; unit tests run this code under the sanitizers.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 
