@@ -69,3 +69,9 @@ tape_medium_read(struct tape_drive *d, struct tape_medium *m)
 		kms_err_clear();
 	return err;
 }
+
+bool
+tape_medium_is_unnamed(const struct tape_medium *m)
+{
+	return m->serial[0] == '\0' && m->barcode[0] == '\0';
+}

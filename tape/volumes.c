@@ -7,12 +7,6 @@
 #define CAUSE_ROOM 256u
 
 static bool
-is_unnamed(const struct tape_medium *m)
-{
-	return m->serial[0] == '\0' && m->barcode[0] == '\0';
-}
-
-static bool
 is_same(const struct tape_medium *a, const struct tape_medium *b)
 {
 	return strcmp(a->serial, b->serial) == 0 &&
@@ -52,7 +46,8 @@ is_known(struct tape_volumes *v, const struct tape_medium *m)
 {
 	bool changed = tape_drive_noted(v->drive).medium;
 
-	if (is_unnamed(m) && is_unnamed(&v->last) && changed && !v->unnamed)
+	if (tape_medium_is_unnamed(m) && tape_medium_is_unnamed(&v->last) &&
+	    changed && !v->unnamed)
 		return false;
 	return is_same(m, &v->last);
 }
@@ -70,7 +65,7 @@ add_missed(struct tape_volumes *v, const struct tape_medium *m, bool *added)
 		return kms_fail(KMS_ERR_MEMORY, "tapes: out of memory");
 	v->missed = more;
 	v->missed[v->n_missed++] = *m;
-	v->unnamed |= is_unnamed(m);
+	v->unnamed |= tape_medium_is_unnamed(m);
 	*added = true;
 	return 0;
 }
@@ -78,7 +73,7 @@ add_missed(struct tape_volumes *v, const struct tape_medium *m, bool *added)
 static int
 note(struct tape_volumes *v, const struct tape_medium *m, bool ended)
 {
-	if (is_unnamed(m))
+	if (tape_medium_is_unnamed(m))
 		return kms_fail(KMS_ERR_DRIVE,
 		    "it has neither barcode nor serial in its chip");
 	return v->note(v->arg, m, ended);
@@ -119,7 +114,7 @@ tape_volumes_look(struct tape_volumes *v)
 static const char *
 name_of(const struct tape_medium *m)
 {
-	if (is_unnamed(m))
+	if (tape_medium_is_unnamed(m))
 		return "without a name";
 	return m->barcode[0] ? m->barcode : m->serial;
 }

@@ -40,7 +40,6 @@ void
 cmd_note_say_missed(const struct cli *cli, const struct tape_want *key,
     const struct tape_medium *m)
 {
-	bool unnamed = m->barcode[0] == '\0' && m->serial[0] == '\0';
 	char tag[2 * TAPE_UKAD_MAX + 1];
 
 	kms_hex(key->kad->u, key->kad->u_len, tag);
@@ -51,7 +50,7 @@ cmd_note_say_missed(const struct cli *cli, const struct tape_want *key,
 		put_word("-volume", m->barcode);
 	if (m->serial[0] != '\0')
 		put_word("-medium", m->serial);
-	if (unnamed)
+	if (tape_medium_is_unnamed(m))
 		put_word("-volume", "LABEL");
 	if (key->drive[0] != '\0')
 		put_word("-drive_serial", key->drive);
