@@ -1,10 +1,10 @@
 #include "kms/intake.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "kms/base/thread.h"
 
 #define BATCHES 4u
 #define BATCH_ROWS 4096u
@@ -154,7 +154,6 @@ static int
 start(struct intake *in, bool apart)
 {
 	size_t i, n = apart ? BATCHES : 1;
-	sigset_t all, old;
 
 	for (i = 0; i < n; i++) {
 		in->batch[i] = calloc(1, sizeof(*in->batch[i]));
@@ -163,11 +162,7 @@ start(struct intake *in, bool apart)
 	}
 	if (!apart)
 		return 0;
-	/* Signals are the program's to take. */
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
-	in->apart = pthread_create(&in->taker, NULL, take_all, in) == 0;
-	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+	in->apart = kms_thread_start(&in->taker, take_all, in) == 0;
 	return 0;
 }
 

@@ -1,13 +1,13 @@
 /* Keys leave the store for a container, many at once. */
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "kms/base/thread.h"
 #include "kms/release.h"
 #include "kms/transfer_impl.h"
 
 #define LANES 16u
+
 struct taking {
 	struct kms_store *s;
 	const struct kms_actor *actor;
@@ -138,18 +138,14 @@ take(void *arg)
 }
 
 /* As many others as there can be; the caller is one more lane, so that it
- * goes on without any. Signals are the program's to take. */
+ * goes on without any. */
 static size_t
 start_lanes(struct taking *t, pthread_t lane[LANES])
 {
 	size_t most = t->n < LANES ? t->n : LANES, n = 0;
-	sigset_t all, old;
 
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
-	while (n + 1 < most && pthread_create(&lane[n], NULL, take, t) == 0)
+	while (n + 1 < most && kms_thread_start(&lane[n], take, t) == 0)
 		n++;
-	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return n;
 }
 

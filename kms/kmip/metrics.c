@@ -13,6 +13,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "kms/base/thread.h"
+
 #define LINE_MAX_BYTES 256u
 #define REQUEST_MAX 2048u
 #define REQUEST_PIECES 4 /* a client that dribbles is answered early */
@@ -259,7 +261,7 @@ kmip_metrics_listen(struct kmip_metrics *m, const char *path,
 	s->stop = eventfd(0, EFD_CLOEXEC);
 	r = s->stop < 0 ? kms_fail(KMS_ERR_IO, "eventfd: %s", strerror(errno))
 			: bind_at(s, path);
-	if (r == 0 && pthread_create(&s->thread, NULL, serve, s) != 0)
+	if (r == 0 && kms_thread_start(&s->thread, serve, s) != 0)
 		r = kms_fail(KMS_ERR_MEMORY, "metrics: no thread");
 	if (r != 0) {
 		kmip_metrics_close(&s);

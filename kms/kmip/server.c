@@ -4,7 +4,6 @@
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include <unistd.h>
 
 #include "kms/base/log.h"
+#include "kms/base/thread.h"
 #include "kms/kmip/server_impl.h"
 
 #define MESSAGE_MS 10000u
@@ -196,27 +196,22 @@ make_workers(struct kmip_server *s, unsigned workers)
 	return r;
 }
 
-/* All our threads block every signal: they are the program's to take. */
 static int
 start_threads(struct kmip_server *s)
 {
-	sigset_t all, old;
 	int r = 0;
 
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
 	while (r == 0 && s->workers < s->benches) {
 		struct worker *w = &s->worker[s->workers];
 
-		r = pthread_create(&w->thread, NULL, work, w);
+		r = kms_thread_start(&w->thread, work, w);
 		if (r == 0)
 			s->workers++;
 	}
 	if (r == 0) {
-		r = pthread_create(&s->watcher, NULL, watch, s);
+		r = kms_thread_start(&s->watcher, watch, s);
 		s->watching = r == 0;
 	}
-	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (r != 0)
 		return kms_fail(KMS_ERR_MEMORY, "server threads: %s",
 		    strerror(r));
